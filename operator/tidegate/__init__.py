@@ -1,0 +1,1 @@
+"""Tidegate: bring machine-learning models into production on evidence."""
