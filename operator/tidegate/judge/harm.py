@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Self
 
+from tidegate.judge.evalue import EValue
 from tidegate.judge.fixed_share import deal, redeal
 from tidegate.judge.logs import log_sum, read_float, read_floats, write_float, write_floats
 from tidegate.judge.strata import Stratum
@@ -16,7 +17,7 @@ MULTIPLES = (1.5, 2.5, 5.0, 15.0, 100.0)
 """Alternatives, as multiples of the tolerated odds ratio."""
 
 
-class HarmEvidence:
+class HarmEvidence(EValue):
     """E-value against "the candidate is no worse than tolerated"; at or over 1/alpha is harm.
 
     Parameters
@@ -35,11 +36,6 @@ class HarmEvidence:
         self._tolerate = tolerate
         self._cap = cap
         self._log_wealth = deal(len(MULTIPLES))
-
-    @property
-    def log_e(self) -> float:
-        """Natural logarithm of the e-value."""
-        return log_sum(self._log_wealth)
 
     def update(self, strata: Sequence[Stratum], burst: float = 1.0, seconds: float = 15.0) -> float:
         """Take in one interval.
@@ -76,7 +72,6 @@ class HarmEvidence:
         return (stratum.candidate.bad * math.log(multiple) - stratum.bad * tilt) / burst
 
     def to_status(self) -> dict[str, Any]:
-        """Everything needed to go on, without floating-point numbers."""
         return {
             "tolerate": write_float(self._tolerate),
             "cap": None if self._cap is None else write_float(self._cap),

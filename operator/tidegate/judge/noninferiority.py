@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from tidegate.judge.conditional import log_generating_function
-from tidegate.judge.logs import log_sum, read_float, read_floats, write_float, write_floats
+from tidegate.judge.evalue import EValue
+from tidegate.judge.logs import read_float, read_floats, write_float, write_floats
 from tidegate.judge.strata import Stratum, pooled
 from tidegate.judge.threshold import checked_share, log_likelihood_ratio
 
@@ -15,7 +16,7 @@ FRACTIONS = (0.5, 0.1, 0.01)
 """Alternatives of the absolute part, as fractions of the limit."""
 
 
-class NonInferiorityEvidence:
+class NonInferiorityEvidence(EValue):
     """E-value against "the candidate is at least `below` times worse and over the limit"; 1/beta is proof.
 
     The mean of a relative part (odds ratio against stable, exact given the margins: a bound on it would not be valid
@@ -41,11 +42,6 @@ class NonInferiorityEvidence:
             return (-math.log(len(ODDS_RATIOS)),) * len(ODDS_RATIOS)
         relative = (-math.log(2 * len(ODDS_RATIOS)),) * len(ODDS_RATIOS)
         return relative + (-math.log(2 * len(FRACTIONS)),) * len(FRACTIONS)
-
-    @property
-    def log_e(self) -> float:
-        """Natural logarithm of the e-value."""
-        return log_sum(self._log_wealth)
 
     def update(self, strata: Sequence[Stratum], burst: float = 1.0) -> float:
         """Take in one interval, its logs divided by the burst factor, and return log E after it."""
@@ -73,7 +69,6 @@ class NonInferiorityEvidence:
         return [log_likelihood_ratio(candidate, fraction * self._limit, self._limit) for fraction in FRACTIONS]
 
     def to_status(self) -> dict[str, Any]:
-        """Everything needed to go on, without floating-point numbers."""
         return {
             "below": write_float(self._below),
             "limit": None if self._limit is None else write_float(self._limit),

@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, Self
 
-from tidegate.judge.fixed_share import deal, redeal
-from tidegate.judge.logs import log_sum, read_float, read_floats, write_float, write_floats
+from tidegate.judge.evalue import EValue
+from tidegate.judge.logs import read_float, read_floats, write_float, write_floats
 from tidegate.judge.strata import Counts, Stratum, pooled
 
 MULTIPLES = (1.5, 2.5, 5.0, 15.0)
@@ -38,7 +38,7 @@ def log_ratios_over(strata: Sequence[Stratum], limit: float) -> list[float]:
     return [log_likelihood_ratio(candidate, min(limit * multiple, HIGHEST_SHARE), limit) for multiple in MULTIPLES]
 
 
-class ThresholdEvidence:
+class ThresholdEvidence(EValue):
     """E-value against "the candidate's bad share is at most the limit"; four alternatives of equal weight.
 
     Parameters
@@ -51,11 +51,6 @@ class ThresholdEvidence:
         self._limit = checked_share(limit)
         self._log_wealth = (-math.log(len(MULTIPLES)),) * len(MULTIPLES)
 
-    @property
-    def log_e(self) -> float:
-        """Natural logarithm of the e-value."""
-        return log_sum(self._log_wealth)
-
     def update(self, strata: Sequence[Stratum]) -> float:
         """Take in one interval and return log E after it; an interval without the candidate changes nothing."""
         growth = log_ratios_over(strata, self._limit)
@@ -67,7 +62,6 @@ class ThresholdEvidence:
         return type(self)(self._limit)
 
     def to_status(self) -> dict[str, Any]:
-        """Everything needed to go on, without floating-point numbers."""
         return {"limit": write_float(self._limit), "logWealth": write_floats(self._log_wealth)}
 
     @classmethod

@@ -1,0 +1,213 @@
+"""Counts of one cell from raw counter samples, exact up to the last scrape.
+
+Never extrapolated: per series the differences of consecutive samples are added, a fall is a restart from zero, and a
+series that a successful scrape did not show stood at zero. Both revisions are read from the same scrapes.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from itertools import pairwise
+
+from tidegate.judge.grid import LOOK_BEHIND_SECONDS, Cell
+from tidegate.judge.samples import ProxySamples, Series, SlotSeries, successful
+from tidegate.judge.strata import Counts, Stratum
+
+Pair = tuple[float, float]
+"""Times of two consecutive scrapes."""
+
+
+class ProblemKind(StrEnum):
+    """What can be wrong with the samples of one proxy."""
+
+    DuplicateSeries = "DuplicateSeries"
+    NotScraped = "NotScraped"
+    UnusableSample = "UnusableSample"
+    UnmatchedSample = "UnmatchedSample"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something to tell people; what could be counted was counted."""
+
+    kind: ProblemKind
+    proxy: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CellCounts:
+    """One stratum per proxy that was scraped twice, and what was wrong with any proxy."""
+
+    strata: tuple[Stratum, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Uncountable:
+    """Why there are no counts; `reason` is NoMetrics or MetricsUnavailable."""
+
+    reason: str
+    message: str
+    problems: tuple[Problem, ...] = ()
+
+
+def count_cell(proxies: Sequence[ProxySamples], cell: Cell) -> CellCounts | Uncountable:
+    """Finished and bad requests of both revisions per proxy in one cell.
+
+    Samples are needed from five minutes before the cell to its end; more do not change the result.
+    """
+    strata: list[Stratum] = []
+    problems: list[Problem] = []
+    for proxy in proxies:
+        stratum, found = _count_proxy(proxy, cell)
+        problems += found
+        if stratum is not None:
+            strata.append(stratum)
+    if strata:
+        return CellCounts(tuple(strata), tuple(problems))
+    told = "; ".join(f"{problem.proxy}: {problem.message}" for problem in problems[:3])
+    message = f"none of {len(proxies)} proxies was scraped twice; {told or 'check that the gateway is scraped'}"
+    return Uncountable("NoMetrics", message, tuple(problems))
+
+
+def why_not_scraped(scrapes: Iterable[float], evaluation: float, length: float) -> Uncountable | None:
+    """NoMetrics if the last successful scrape of any proxy is older than two cells at the evaluation time."""
+    latest = max((moment for moment in scrapes if moment <= evaluation), default=None)
+    if latest is None:
+        return Uncountable("NoMetrics", "no proxy of the gateway was scraped; check that the gateway is scraped")
+    age = evaluation - latest
+    if age <= 2.0 * length:
+        return None
+    return Uncountable("NoMetrics", f"the last scrape of the gateway's proxies is {age:.0f} s old")
+
+
+def _count_proxy(proxy: ProxySamples, cell: Cell) -> tuple[Stratum | None, list[Problem]]:
+    targets = _targets(proxy)
+    target = _scraped_first(targets, cell.start, cell.end)
+    if target is None:
+        return None, [Problem(ProblemKind.NotScraped, proxy.proxy, f"no successful scrape in {cell.seconds:.0f} s")]
+    problems = _duplicates(proxy.proxy, targets, target, cell)
+    if unmatched := target.unmatched(cell):
+        return None, [*problems, Problem(ProblemKind.UnmatchedSample, proxy.proxy, unmatched)]
+    unusable = target.unusable_times(cell)
+    if unusable:
+        message = f"{len(unusable)} scrapes left out: a counter was not a whole number of at least 0"
+        problems.append(Problem(ProblemKind.UnusableSample, proxy.proxy, message))
+    unbroken = len(targets) == 1 or _scraped_first(targets, cell.start - cell.length, cell.start) is target
+    pairs = target.pairs(cell, unusable, look_behind=unbroken)
+    return (target.stratum(pairs) if pairs else None), problems
+
+
+@dataclass(frozen=True)
+class _Target:
+    """One scrape target of a proxy with the series that came from it."""
+
+    up: Series
+    candidate: SlotSeries
+    stable: SlotSeries
+
+    @property
+    def order(self) -> list[tuple[str, str]]:
+        return sorted(self.up.labels.items())
+
+    @cached_property
+    def scrapes(self) -> list[float]:
+        return sorted(successful(self.up))
+
+    @property
+    def series(self) -> list[Series]:
+        return [*self.candidate, *self.stable]
+
+    def scraped_in(self, start: float, end: float) -> bool:
+        return any(start < moment <= end for moment in self.scrapes)
+
+    def unmatched(self, cell: Cell) -> str:
+        """What to say if counters carry times at which the target was not scraped: absence cannot be told then."""
+        known = set(self.scrapes)
+        first = max(self.scrapes[0], cell.start - LOOK_BEHIND_SECONDS)
+        strange = {
+            moment for series in self.series for moment, _ in series.samples if first < moment <= cell.end
+        } - known
+        if not strange:
+            return ""
+        return (
+            f"{len(strange)} samples have timestamps at which `up` shows no scrape; scrape without their own timestamps"
+        )
+
+    def unusable_times(self, cell: Cell) -> set[float]:
+        """Scrapes of which at least one counter cannot be read: they are left out for all counters alike."""
+        return {
+            moment
+            for series in self.series
+            for moment, value in series.samples
+            if cell.start - LOOK_BEHIND_SECONDS < moment <= cell.end and not _is_count(value)
+        }
+
+    def pairs(self, cell: Cell, unusable: set[float], *, look_behind: bool) -> list[Pair]:
+        behind = cell.start - LOOK_BEHIND_SECONDS if look_behind else cell.start
+        first = max(behind, cell.counts_from)
+        times = [moment for moment in self.scrapes if first <= moment <= cell.end and moment not in unusable]
+        return [(before, after) for before, after in pairwise(times) if after > cell.start]
+
+    def stratum(self, pairs: Sequence[Pair]) -> Stratum:
+        return Stratum(_slot_counts(self.candidate, pairs), _slot_counts(self.stable, pairs))
+
+
+def _targets(proxy: ProxySamples) -> list[_Target]:
+    """Scrape targets in the order of their labels; those that show none of the counters only if no target does."""
+    targets = []
+    for up in proxy.up:
+        mine = _FromTarget(up.labels)
+        targets.append(_Target(up, proxy.candidate.where(mine), proxy.stable.where(mine)))
+    targets.sort(key=lambda target: target.order)
+    return [target for target in targets if target.series] or targets
+
+
+@dataclass(frozen=True)
+class _FromTarget:
+    """Whether a series came from the target with these labels: every label they share is equal."""
+
+    labels: Mapping[str, str]
+
+    def __call__(self, series: Series) -> bool:
+        shared = (series.labels.keys() & self.labels.keys()) - {"__name__"}
+        return all(series.labels[name] == self.labels[name] for name in shared)
+
+
+def _scraped_first(targets: Sequence[_Target], start: float, end: float) -> _Target | None:
+    return next((target for target in targets if target.scraped_in(start, end)), None)
+
+
+def _duplicates(proxy: str, targets: Sequence[_Target], used: _Target, cell: Cell) -> list[Problem]:
+    scraped = [target for target in targets if target.series and target.scraped_in(cell.start, cell.end)]
+    if len(scraped) < 2:
+        return []
+    told = ", ".join(f'{name}="{value}"' for name, value in used.order if name != "__name__")
+    message = f"{len(scraped)} scrape targets show this pod; counted once, from {{{told}}}"
+    return [Problem(ProblemKind.DuplicateSeries, proxy, message)]
+
+
+def _slot_counts(slot: SlotSeries, pairs: Sequence[Pair]) -> Counts:
+    """Counts of one backend; the scrape is not atomic, so an error may show one scrape before its request does."""
+    abandoned = max(0, _grown(slot.abandoned, pairs) - _grown(slot.timeouts, pairs))
+    bad = _grown(slot.errors, pairs) + abandoned
+    return Counts(max(bad, _grown(slot.finished, pairs) + abandoned), bad)
+
+
+def _grown(role: Sequence[Series], pairs: Sequence[Pair]) -> int:
+    return sum(_increase(dict(series.samples), pairs) for series in role)
+
+
+def _increase(values: Mapping[float, float], pairs: Sequence[Pair]) -> int:
+    total = 0
+    for before, after in pairs:
+        if after in values:
+            difference = values[after] - values.get(before, 0.0)
+            total += int(difference if difference >= 0.0 else values[after])
+    return total
+
+
+def _is_count(value: float) -> bool:
+    return value >= 0.0 and value.is_integer()

@@ -1,0 +1,108 @@
+"""Raw samples of the gateway's proxies as the metrics client hands them over."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+Sample = tuple[float, float]
+"""Time in seconds, value."""
+ProxyKey = Callable[[Mapping[str, str]], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One series of a raw range selector, its labels including those of the scrape target."""
+
+    labels: Mapping[str, str]
+    samples: Sequence[Sample]
+
+
+@dataclass(frozen=True, slots=True)
+class SlotSeries:
+    """The counters of one revision's backend, by role; series of one role are added up.
+
+    Parameters
+    ----------
+    finished
+        Requests that got an answer.
+    errors
+        Answers that were errors.
+    abandoned
+        Requests the proxy broke off, by any metric that tells.
+    timeouts
+        Those of them it broke off for its own timeouts: they are answered by an error already.
+    """
+
+    finished: Sequence[Series] = ()
+    errors: Sequence[Series] = ()
+    abandoned: Sequence[Series] = ()
+    timeouts: Sequence[Series] = ()
+
+    def __iter__(self) -> Iterator[Series]:
+        for role in (self.finished, self.errors, self.abandoned, self.timeouts):
+            yield from role
+
+    def where(self, keep: Callable[[Series], bool]) -> "SlotSeries":
+        """Only the series for which `keep` is true, roles as they are."""
+        roles = (self.finished, self.errors, self.abandoned, self.timeouts)
+        return SlotSeries(*(tuple(filter(keep, role)) for role in roles))
+
+
+@dataclass(frozen=True, slots=True)
+class ProxySamples:
+    """Everything known of one proxy pod.
+
+    Parameters
+    ----------
+    proxy
+        namespace/pod.
+    up
+        Its `up` series, one per scrape target: several if two jobs or two servers scrape the pod.
+    candidate, stable
+        Counters of both backends, fetched at the same evaluation time over the same range as `up`.
+    """
+
+    proxy: str
+    up: Sequence[Series]
+    candidate: SlotSeries
+    stable: SlotSeries
+
+
+def namespace_and_pod(labels: Mapping[str, str]) -> str:
+    """namespace/pod from the labels of a scrape target."""
+    return f"{labels.get('namespace', '')}/{labels.get('pod', '')}"
+
+
+def group_by_proxy(
+    up: Iterable[Series], candidate: SlotSeries, stable: SlotSeries, key: ProxyKey = namespace_and_pod
+) -> tuple[ProxySamples, ...]:
+    """Sort the series of all proxies by proxy.
+
+    Parameters
+    ----------
+    up, candidate, stable
+        Series of all proxies.
+    key
+        Names the proxy a series belongs to.
+    """
+    targets: dict[str, list[Series]] = defaultdict(list)
+    for series in up:
+        targets[key(series.labels)].append(series)
+    proxies = {key(series.labels) for slot in (candidate, stable) for series in slot} | set(targets)
+
+    def of(proxy: str, slot: SlotSeries) -> SlotSeries:
+        return slot.where(lambda series: key(series.labels) == proxy)
+
+    return tuple(
+        ProxySamples(proxy, tuple(targets[proxy]), of(proxy, candidate), of(proxy, stable)) for proxy in sorted(proxies)
+    )
+
+
+def scrape_times(proxies: Iterable[ProxySamples]) -> list[float]:
+    """Times of all successful scrapes, ascending."""
+    return sorted(moment for proxy in proxies for target in proxy.up for moment in successful(target))
+
+
+def successful(up: Series) -> list[float]:
+    """Times at which an `up` series says the target was scraped."""
+    return [moment for moment, value in up.samples if value == 1.0]

@@ -1,0 +1,236 @@
+"""The verdict: ordered lists of small rules, each with one reason to roll back, to hold or not to promote yet."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tidegate.judge.counts import Uncountable
+from tidegate.judge.logs import reaches
+from tidegate.judge.queries import Outcome, QueryResult
+from tidegate.judge.rules import Rules
+from tidegate.judge.state import Evidence
+from tidegate.judge.text import bad_shares, of_line, percent
+
+HOLD_LINE = 10.0
+"""E-value of harm, or of being over the limit, from which nothing rises."""
+LARGEST_BURST = 10.0
+REQUESTS_EXPECTED = 10
+IDLE_SECONDS = 60.0
+
+
+class Kind(StrEnum):
+    """What to do with the candidate."""
+
+    Promote = "Promote"
+    Rollback = "Rollback"
+    Hold = "Hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A decision for people and for the planner.
+
+    Parameters
+    ----------
+    reason
+        One CamelCase word.
+    message
+        The numbers it rests on.
+    retreat
+        Whether a Hold also takes the weight back to the first one.
+    """
+
+    kind: Kind
+    reason: str
+    message: str
+    retreat: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What is judged.
+
+    Parameters
+    ----------
+    weight
+        The candidate's share of the route in force, 0 to 1.
+    uncounted
+        Why the latest samples could not be counted, None if they could.
+    in_flight
+        Whether requests are known to be under way to the candidate.
+    queries
+        Latest result of each user query.
+    at_last_weight
+        Whether the weight is the plan's last.
+    bake_seconds_left
+        Judged seconds the candidate still has to serve at its last weight.
+    """
+
+    evidence: Evidence
+    rules: Rules
+    weight: float
+    uncounted: Uncountable | None = None
+    in_flight: bool = False
+    queries: tuple[QueryResult, ...] = ()
+    at_last_weight: bool = False
+    bake_seconds_left: float = 0.0
+
+
+Rule = Callable[[Case], Verdict | None]
+
+
+def judge(case: Case) -> Verdict:
+    """Roll back, hold, or promote: the first rule that has something to say decides."""
+    return _first(ROLLBACKS + HOLDS + NOT_PROMOTED_YET, case) or _promotion(case)
+
+
+def why_not_rise(case: Case) -> Verdict | None:
+    """What speaks against a higher weight now; None if nothing does."""
+    return _first(ROLLBACKS + HOLDS, case)
+
+
+def can_rise(case: Case) -> bool:
+    """Whether nothing speaks against a higher weight."""
+    return why_not_rise(case) is None
+
+
+def _first(rules: Sequence[Rule], case: Case) -> Verdict | None:
+    return next((verdict for rule in rules if (verdict := rule(case)) is not None), None)
+
+
+def harmful(case: Case) -> Verdict | None:
+    """Harm is proven and material."""
+    errors = case.evidence.errors
+    if not errors.harmful(case.rules):
+        return None
+    message = f"{_errors(case)}; evidence of harm {of_line(errors.harm.log_e, case.rules.harm_line)}"
+    return Verdict(Kind.Rollback, "Harm", message)
+
+
+def query_failed(case: Case) -> Verdict | None:
+    """A user query was out of its bounds as often in a row as the user allows."""
+    for result in case.queries:
+        failures = case.evidence.query_failures.get(result.query.name, 0)
+        if failures >= result.query.failures:
+            message = f"query {result.query.name} failed {failures} times in a row; the last answer: {result.message}"
+            return Verdict(Kind.Rollback, "QueryFailed", message)
+    return None
+
+
+def not_measured(case: Case) -> Verdict | None:
+    """The metrics source did not answer, or the gateway is not scraped."""
+    if case.uncounted is None:
+        return None
+    return _hold(case.uncounted.reason, case.uncounted.message)
+
+
+def not_counted_yet(case: Case) -> Verdict | None:
+    """No interval was counted at this weight."""
+    if case.evidence.intervals_at_weight > 0:
+        return None
+    return _hold("NotYetCounted", f"no interval is over yet at weight {percent(case.weight)}")
+
+
+def no_traffic(case: Case) -> Verdict | None:
+    """Nobody asks, or the candidate should have finished requests by now and has not."""
+    requests = case.evidence.at_weight
+    if requests.finished == 0:
+        return _hold("NoTraffic", "no request finished on the route since this weight came in force")
+    expected = case.weight * requests.finished
+    if expected >= REQUESTS_EXPECTED and requests.candidate.finished == 0:
+        message = f"the candidate finished none of about {expected:,.0f} requests expected at {percent(case.weight)}"
+        return _hold("NoTraffic", message, retreat=case.in_flight)
+    if case.evidence.idle_seconds >= IDLE_SECONDS:
+        return _hold("NoTraffic", f"no request finished on the route for {case.evidence.idle_seconds:,.0f} s")
+    return None
+
+
+def above_limit(case: Case) -> Verdict | None:
+    """Over the user's limit without proof that the candidate is to blame."""
+    left = case.evidence.errors.hold_intervals
+    if left == 0 or case.rules.limit is None:
+        return None
+    message = (
+        f"{_errors(case)}; over the limit of {percent(case.rules.limit)}, not attributable to the candidate yet; "
+        f"ends after {left} clean intervals"
+    )
+    return _hold("AboveLimit", message, retreat=True)
+
+
+def bursty_errors(case: Case) -> Verdict | None:
+    """Stable's failures come in such bursts that little can be learnt."""
+    factor = case.evidence.burst.value
+    if factor <= LARGEST_BURST:
+        return None
+    message = f"stable's bad requests come in bursts, {factor:.1f} times the spread of independent ones"
+    return _hold("BurstyErrors", message, retreat=True)
+
+
+def too_little_evidence(case: Case) -> Verdict | None:
+    """Suspicion that is no proof; harm that surely does not matter is none."""
+    errors = case.evidence.errors
+    if errors.above is not None and reaches(errors.above.log_e, HOLD_LINE):
+        evidence = f"evidence of being over the limit {of_line(errors.above.log_e, case.rules.harm_line)}"
+    elif reaches(errors.harm.log_e, HOLD_LINE) and reaches(errors.material.log_e, 1.0):
+        evidence = f"evidence of harm {of_line(errors.harm.log_e, case.rules.harm_line)}"
+    else:
+        return None
+    return _hold("TooLittleEvidence", f"{_errors(case)}; {evidence}, nothing rises from {HOLD_LINE:.0f} on")
+
+
+def query_without_answer(case: Case) -> Verdict | None:
+    """A user query gave an error, no data, or a failure that is not the last one allowed."""
+    reasons = {Outcome.Error: "QueryError", Outcome.NoData: "QueryNoData", Outcome.Fail: "QueryFailing"}
+    for outcome, reason in reasons.items():
+        for result in case.queries:
+            if result.outcome is outcome:
+                return _hold(reason, f"query {result.query.name}: {result.message}")
+    return None
+
+
+def more_weights(case: Case) -> Verdict | None:
+    """The plan has higher weights to come."""
+    if case.at_last_weight:
+        return None
+    return _hold("MoreWeights", f"{_errors(case)}; weight {percent(case.weight)} is not the last one")
+
+
+def baking(case: Case) -> Verdict | None:
+    """The candidate has not served long enough at its last weight."""
+    if case.bake_seconds_left <= 0.0:
+        return None
+    return _hold("Baking", f"{_errors(case)}; {case.bake_seconds_left:,.0f} s to serve at the last weight")
+
+
+def not_yet_proven(case: Case) -> Verdict | None:
+    """The candidate is not shown to be good enough."""
+    log_e = case.evidence.errors.noninferiority.log_e
+    if reaches(log_e, case.rules.promotion_line):
+        return None
+    return _hold("NotYetProven", f"{_errors(case)}; evidence for promotion {of_line(log_e, case.rules.promotion_line)}")
+
+
+ROLLBACKS: tuple[Rule, ...] = (harmful, query_failed)
+HOLDS: tuple[Rule, ...] = (
+    not_measured,
+    not_counted_yet,
+    no_traffic,
+    above_limit,
+    bursty_errors,
+    too_little_evidence,
+    query_without_answer,
+)
+NOT_PROMOTED_YET: tuple[Rule, ...] = (more_weights, baking, not_yet_proven)
+
+
+def _promotion(case: Case) -> Verdict:
+    evidence = of_line(case.evidence.errors.noninferiority.log_e, case.rules.promotion_line)
+    return Verdict(Kind.Promote, "NonInferior", f"{_errors(case)}; evidence for promotion {evidence}")
+
+
+def _hold(reason: str, message: str, *, retreat: bool = False) -> Verdict:
+    return Verdict(Kind.Hold, reason, message, retreat)
+
+
+def _errors(case: Case) -> str:
+    return bad_shares(case.evidence.total)
