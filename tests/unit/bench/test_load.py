@@ -113,12 +113,12 @@ async def test_a_refused_connection_is_lost(unused_tcp_port: int) -> None:
 
 
 async def test_more_than_the_concurrency_is_told_not_hidden(server: Server) -> None:
-    summary = (await run(server.url + "hang", concurrency=10, timeout_seconds=1)).summary()
+    summary = (await run(server.url + "hang", concurrency=10, timeout_seconds=0.5)).summary()
     assert summary.failures == {Failure.TIMEOUT: 10, Failure.NOT_SENT: 20}
 
 
 async def test_a_slow_server_does_not_slow_the_arrivals(server: Server) -> None:
-    load = await run(server.url + "hang", timeout_seconds=2, max_seconds=0.2)
+    load = await run(server.url + "hang", timeout_seconds=0.5, max_seconds=0.2)
     starts = sorted(record.start for record in load.records)
     assert len(starts) == 20
     assert starts[-1] - starts[0] == pytest.approx(0.19, abs=0.001)
