@@ -1,0 +1,1 @@
+"""The ModelDeployment resource: models, names, conditions, and the CustomResourceDefinition made from them."""

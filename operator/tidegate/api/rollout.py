@@ -1,0 +1,180 @@
+"""spec.rollout: how a new revision is brought in and judged."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tidegate.api.base import SpecModel
+
+Decimal = Annotated[str, Field(max_length=20)]
+
+
+class WeightStep(SpecModel):
+    """Give the candidate a share of the traffic and judge it there."""
+
+    percent: Annotated[int, Field(ge=1, le=100)]
+    """Share of the traffic in percent, 1 to 50; less where the candidate's pods do not carry it."""
+
+    seconds: Annotated[int, Field(ge=1, le=86_400)] = 60
+    """Seconds of judged time at this weight: intervals that were counted while the weight was in effect."""
+
+
+class PauseStep(SpecModel):
+    """Wait at the weight of the step before."""
+
+    seconds: Annotated[int, Field(ge=1, le=604_800)] | None = None
+    """Seconds to wait. Default when unset: until a person resumes or promotes."""
+
+
+class Step(SpecModel):
+    """One step of a rollout: exactly one of the fields."""
+
+    weight: WeightStep | None = None
+    """Give the candidate a share of the traffic. Default when unset: the step is of another kind."""
+
+    pause: PauseStep | None = None
+    """Wait; `{}` for a person. Default when unset: the step is of another kind."""
+
+
+def _default_steps() -> list[Step]:
+    return [Step(weight=WeightStep(percent=percent)) for percent in (5, 25, 50)]
+
+
+class ErrorLimit(SpecModel):
+    """The user's own limit of bad requests: answered 5xx, or abandoned by the client."""
+
+    max_share_percent: Decimal = "1"
+    """Largest share of bad requests in percent; a candidate over it is never promoted."""
+
+    ignore_below_percent: Decimal | None = None
+    """Share of bad requests in percent up to which nothing is rolled back, however much better stable is.
+    Default when unset: a tenth of maxSharePercent."""
+
+    @property
+    def max_share(self) -> float:
+        """maxSharePercent as a share between 0 and 1."""
+        return float(self.max_share_percent) / 100
+
+    @property
+    def ignore_below(self) -> float:
+        """ignoreBelowPercent as a share between 0 and 1, a tenth of `max_share` where it is unset."""
+        return self.max_share / 10 if self.ignore_below_percent is None else float(self.ignore_below_percent) / 100
+
+
+class Query(SpecModel):
+    """The user's own PromQL, asked once an interval."""
+
+    name: Annotated[str, Field(max_length=63)]
+    """Name in decisions and messages."""
+
+    query: Annotated[str, Field(min_length=1, max_length=4096)]
+    """PromQL with one value as its answer. `{{ namespace }}`, `{{ name }}`, `{{ stable }}` and `{{ candidate }}` are
+    filled in."""
+
+    min: Decimal | None = None
+    """Least value that passes, a number in the query's own unit. Default when unset: no lower bound."""
+
+    max: Decimal | None = None
+    """Largest value that passes, a number in the query's own unit. Default when unset: no upper bound."""
+
+    failures: Annotated[int, Field(ge=1, le=100)] = 3
+    """Number of failed intervals in a row after which the candidate is rolled back."""
+
+    @property
+    def min_value(self) -> float | None:
+        """Least value that passes, None for no bound."""
+        return None if self.min is None else float(self.min)
+
+    @property
+    def max_value(self) -> float | None:
+        """Largest value that passes, None for no bound."""
+        return None if self.max is None else float(self.max)
+
+
+class Statistics(SpecModel):
+    """How sure the judge has to be. Decimal numbers, written as strings."""
+
+    false_rollback_rate: Decimal = "0.01"
+    """Share of rollouts of a harmless candidate that may be rolled back, over 0 and at most 0.5."""
+
+    false_promotion_rate: Decimal = "0.05"
+    """Share of rollouts of a candidate worse than promoteBelowOddsRatio that may be promoted, over 0 and at most
+    0.5."""
+
+    tolerate_odds_ratio: Decimal = "1.25"
+    """Odds ratio of bad requests, candidate to stable, that is still harmless; at least 1."""
+
+    promote_below_odds_ratio: Decimal = "2"
+    """Odds ratio of bad requests, candidate to stable, the candidate must be shown to stay under; over
+    tolerateOddsRatio."""
+
+    @property
+    def alpha(self) -> float:
+        """falseRollbackRate as a number."""
+        return float(self.false_rollback_rate)
+
+    @property
+    def beta(self) -> float:
+        """falsePromotionRate as a number."""
+        return float(self.false_promotion_rate)
+
+    @property
+    def tolerate(self) -> float:
+        """tolerateOddsRatio as a number."""
+        return float(self.tolerate_odds_ratio)
+
+    @property
+    def promote_below(self) -> float:
+        """promoteBelowOddsRatio as a number."""
+        return float(self.promote_below_odds_ratio)
+
+
+class Analysis(SpecModel):
+    """What the candidate is judged by."""
+
+    interval_seconds: Annotated[int, Field(ge=5, le=3600)] = 10
+    """Seconds between two looks at the metrics; stretched to two scrapes where scrapes are rarer."""
+
+    errors: ErrorLimit = ErrorLimit()
+    """The limit of bad requests."""
+
+    queries: Annotated[list[Query], Field(max_length=10)] = []
+    """The user's own PromQL queries."""
+
+    bake_seconds: Annotated[int, Field(ge=0, le=86_400)] = 60
+    """Least seconds of judged time at the last weight before promotion."""
+
+    max_seconds: Annotated[int, Field(ge=10, le=604_800)] = 7200
+    """Most seconds of judged time a rollout takes; after them onInconclusive."""
+
+    on_inconclusive: Literal["Pause", "Promote", "Rollback"] = "Pause"
+    """What happens when maxSeconds have passed without a verdict."""
+
+    statistics: Statistics = Statistics()
+    """How sure the judge has to be."""
+
+
+class Capacity(SpecModel):
+    """What happens where the cluster has no room for the candidate."""
+
+    wait_seconds: Annotated[int, Field(ge=0, le=604_800)] = 1800
+    """Seconds the candidate's pods may wait for a node; then they are removed and the rollout ends, not rejected."""
+
+
+class Rollout(SpecModel):
+    """How a new revision is brought in. A rollout under way keeps what was set when it started."""
+
+    steps: Annotated[list[Step], Field(min_length=1, max_length=20)] = Field(default_factory=_default_steps)
+    """Steps in their order; promotion follows the last."""
+
+    analysis: Analysis = Analysis()
+    """What the candidate is judged by."""
+
+    load_seconds: Annotated[int, Field(ge=10, le=86_400)] = 1200
+    """Seconds a server may take to load the model, from the start of its container."""
+
+    keep_previous_seconds: Annotated[int, Field(ge=0, le=604_800)] = 600
+    """Seconds the last stable revision is kept running, without traffic, after a promotion."""
+
+    capacity: Capacity = Capacity()
+    """What happens where the cluster has no room for the candidate."""

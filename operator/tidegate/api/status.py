@@ -1,0 +1,328 @@
+"""status of a ModelDeployment: the operator's memory. Bounded, so that it can always be written."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field
+
+from tidegate.api.base import PRESERVE_UNKNOWN, ApiModel
+from tidegate.api.rollout import Rollout
+
+MESSAGE_LENGTH = 4096
+DECISIONS_KEPT = 20
+REJECTIONS_KEPT = 10
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MESSAGE_LENGTH else text[: MESSAGE_LENGTH - 1] + "…"
+
+
+Name = Annotated[str, Field(max_length=253)]
+Reason = Annotated[str, Field(max_length=128)]
+Message = Annotated[str, AfterValidator(_shortened), Field(json_schema_extra={"maxLength": MESSAGE_LENGTH})]
+PartsPerMillion = Annotated[int, Field(ge=0, le=1_000_000)]
+Count = Annotated[int, Field(ge=0, le=2_147_483_647)]
+Milliseconds = Annotated[int, Field(ge=0, le=9_007_199_254_740_991)]
+
+
+class StatusModel(ApiModel):
+    """Base of what the operator writes; assignments are checked, so that what cannot be stored is never planned."""
+
+    model_config = ConfigDict(validate_assignment=True)
+
+
+class Condition(StatusModel):
+    """One condition (meta/v1 Condition)."""
+
+    type: Annotated[str, Field(max_length=316)]
+    """What is stated: Ready, Available, Reconciling, Stalled, MetricsAvailable, RouteReady or CapacityAvailable."""
+
+    status: Literal["True", "False", "Unknown"]
+    """Whether it holds."""
+
+    reason: Reason
+    """Why, in one word."""
+
+    message: Message = ""
+    """Why, in a sentence."""
+
+    last_transition_time: datetime
+    """When status changed last."""
+
+    observed_generation: Count | None = None
+    """metadata.generation (a number) this was said about."""
+
+
+class Address(StatusModel):
+    """Where clients find the model."""
+
+    url: Annotated[str, Field(max_length=2048)]
+    """URL of the route, by its first host name."""
+
+
+class Slot(StatusModel):
+    """One of the route's two backends."""
+
+    revision: Name | None = None
+    """Revision in the slot; unset for none."""
+
+    weight: PartsPerMillion = 0
+    """Weight written to the route, in parts per million."""
+
+    written_at: datetime | None = None
+    """When the weight was decided on."""
+
+    in_force_since: datetime | None = None
+    """Since when the gateway uses the weight; unset while it does not yet."""
+
+
+class Slots(StatusModel):
+    """The route's two backends; revisions change places, slots never move."""
+
+    a: Slot = Field(default_factory=Slot)
+    """First backend of the route, Service NAME-a."""
+
+    b: Slot = Field(default_factory=Slot)
+    """Second backend of the route, Service NAME-b."""
+
+
+class RevisionStatus(StatusModel):
+    """One revision that has pods."""
+
+    name: Name
+    """Name of the revision, its ControllerRevision and its Deployment."""
+
+    artifact: Message = ""
+    """The model's files as resolved when the revision was created."""
+
+    created_at: datetime
+    """When the revision was brought in."""
+
+    replicas: Count
+    """Number of pods wanted."""
+
+    ready_replicas: Count = 0
+    """Number of pods that are ready behind the revision's slot."""
+
+    role: Literal["Stable", "Candidate", "Previous", "Retiring"]
+    """What the revision is to users."""
+
+    message: Message = ""
+    """What keeps its pods from serving; empty for nothing."""
+
+
+class Withdrawal(StatusModel):
+    """Why the candidate is taken back."""
+
+    reason: Reason
+    """Why, in one word."""
+
+    message: Message = ""
+    """Why, in a sentence."""
+
+    reject: bool
+    """Whether the revision is remembered as rejected, so that it is not tried again."""
+
+
+class RolloutStatus(StatusModel):
+    """The rollout under way."""
+
+    id: Name
+    """Identity of the rollout: revision and generation."""
+
+    started_at: datetime
+    """When it started."""
+
+    revision: Name
+    """The candidate."""
+
+    plan: Rollout
+    """spec.rollout as it was at the start."""
+
+    phase: Literal["Loading", "Stepping", "Promoting", "Withdrawing"]
+    """Where it stands."""
+
+    phase_since: datetime
+    """Since when."""
+
+    step: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Index number of the present step, from 0."""
+
+    step_name: Annotated[str, Field(max_length=128)] = ""
+    """The present step as shown to people."""
+
+    step_since: datetime
+    """When the step began."""
+
+    step_judged_milliseconds: Milliseconds = 0
+    """Judged time at this step, in milliseconds."""
+
+    judged_milliseconds: Milliseconds = 0
+    """Judged time of the rollout, in milliseconds."""
+
+    bake_judged_milliseconds: Milliseconds = 0
+    """Judged time since the last rise of the weight, in milliseconds."""
+
+    target_weight: PartsPerMillion = 0
+    """Weight the present step wants, in parts per million."""
+
+    weight: Annotated[str, Field(max_length=32)] = ""
+    """The candidate's weight as shown to people, in percent."""
+
+    in_effect_since: datetime | None = None
+    """Since when the weight is in effect: in force, carried by the pods, and seen in the traffic."""
+
+    judged_until: datetime | None = None
+    """End of the last interval that was counted; no sample up to it is counted again."""
+
+    cell_milliseconds: Milliseconds | None = None
+    """Length of an interval in milliseconds, fixed at the start."""
+
+    paused: bool = False
+    """Whether it waits for a person."""
+
+    pause_reason: Reason | Literal[""] = ""
+    """Why it waits, in one word."""
+
+    resumed: bool = False
+    """Whether a person ended the present pause."""
+
+    retreated: bool = False
+    """Whether the weight went back to the first one."""
+
+    withdraw: Withdrawal | None = None
+    """Why the candidate is taken back; unset while it is not."""
+
+    evidence: Annotated[dict[str, Any], Field(json_schema_extra={PRESERVE_UNKNOWN: True})] = {}
+    """The judge's running evidence."""
+
+    promoted_by: Annotated[str, Field(max_length=512)] | None = None
+    """The request by which a person promoted it; unset where the judge did."""
+
+    message: Message = ""
+    """What it waits for, in a sentence."""
+
+
+class Decision(StatusModel):
+    """One verdict."""
+
+    at: datetime
+    """When it was made, or made again, last."""
+
+    step: Annotated[int, Field(ge=0, le=1000)] | None = None
+    """Index number of the step, from 0; unset outside a rollout."""
+
+    weight: PartsPerMillion
+    """The candidate's weight then, in parts per million."""
+
+    verdict: Literal["Promote", "Rollback", "Hold"]
+    """What was decided."""
+
+    reason: Reason
+    """Why, in one word."""
+
+    message: Message = ""
+    """Why, in a sentence with its numbers."""
+
+    revision: Name
+    """The revision it was about."""
+
+    count: Count = 1
+    """Number of times it was made in a row."""
+
+
+class Rejection(StatusModel):
+    """One revision that was taken back and is not tried again by itself."""
+
+    revision: Name
+    """The revision."""
+
+    at: datetime
+    """When it was rejected."""
+
+    reason: Reason
+    """Why, in one word."""
+
+    message: Message = ""
+    """Why, in a sentence with its numbers."""
+
+
+class Requests(StatusModel):
+    """Last acknowledged value of each request annotation; another value is a new request."""
+
+    promote: Annotated[str, Field(max_length=512)] | None = None
+    """Last `tidegate.dev/promote`."""
+
+    abort: Annotated[str, Field(max_length=512)] | None = None
+    """Last `tidegate.dev/abort`."""
+
+    retry: Annotated[str, Field(max_length=512)] | None = None
+    """Last `tidegate.dev/retry`."""
+
+    resume: Annotated[str, Field(max_length=512)] | None = None
+    """Last `tidegate.dev/resume`."""
+
+
+class Held(StatusModel):
+    """Why the revision the spec asks for is not started by itself."""
+
+    generation: Count
+    """metadata.generation (a number) it holds for; another generation is tried."""
+
+    reason: Reason
+    """Why, in one word."""
+
+    message: Message = ""
+    """Why, in a sentence."""
+
+
+class ModelDeploymentStatus(StatusModel):
+    """What is there, and what the operator remembers."""
+
+    observed_generation: Count | None = None
+    """metadata.generation (a number) this status is about."""
+
+    conditions: Annotated[list[Condition], Field(max_length=16)] = []
+    """Ready, Reconciling and Stalled by the conventions of kstatus, and what they rest on."""
+
+    replicas: Count = 0
+    """Number of ready pods of the stable revision."""
+
+    selector: Annotated[str, Field(max_length=1024)] = ""
+    """Label selector of the pods, for the scale subresource."""
+
+    address: Address | None = None
+    """Where clients find the model."""
+
+    stable: Name | None = None
+    """The revision users get."""
+
+    candidate: Name | None = None
+    """The revision being brought in."""
+
+    previous: Name | None = None
+    """The last stable revision, kept running for a while."""
+
+    keep_previous_until: datetime | None = None
+    """Until when previous is kept."""
+
+    slots: Slots = Field(default_factory=Slots)
+    """The route's two backends."""
+
+    revisions: Annotated[list[RevisionStatus], Field(max_length=3)] = []
+    """Revisions that have pods."""
+
+    rollout: RolloutStatus | None = None
+    """The rollout under way; unset for none."""
+
+    decisions: Annotated[list[Decision], Field(max_length=DECISIONS_KEPT)] = []
+    """Last verdicts, oldest first."""
+
+    rejected: Annotated[list[Rejection], Field(max_length=REJECTIONS_KEPT)] = []
+    """Revisions that were taken back, oldest first."""
+
+    requests: Requests = Field(default_factory=Requests)
+    """Requests by annotation that were acknowledged."""
+
+    held: Held | None = None
+    """Why the revision the spec asks for is not started by itself; unset where it is."""
