@@ -1,0 +1,88 @@
+"""The command line of the lab: `python -m lab --help`."""
+
+import argparse
+import sys
+
+from lab.errors import LabError
+from lab.instance import FLAVOURS, Instance, find_instances
+from lab.lifecycle import down, status, up
+from lab.namespaces import Namespaces
+from lab.progress import Reporter
+
+
+def main() -> int:
+    """Run one command; exit code 1 with one message where it failed."""
+    arguments = parser().parse_args()
+    try:
+        return int(COMMANDS[arguments.command](arguments) or 0)
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command-line parser."""
+    top = argparse.ArgumentParser(prog="python -m lab", description="A real Kubernetes on this machine.")
+    commands = top.add_subparsers(dest="command", required=True)
+    add_instance_options(commands.add_parser("up", help="bring a lab up, or to the state this tree describes"))
+    stop = commands.add_parser("down", help="stop labs and remove all they left; caches stay")
+    stop.add_argument("--name", action="append", help="an instance (default: all); may be repeated")
+    commands.add_parser("status", help="tell how every lab is; exit code 1 unless all run")
+    add_instance_options(commands.add_parser("kubeconfig", help="print the path of a lab's kubeconfig"))
+    execute = commands.add_parser("exec", help="run a command inside a lab's namespaces, on its node")
+    add_instance_options(execute)
+    execute.add_argument("program", nargs=argparse.REMAINDER, metavar="-- COMMAND ...")
+    return top
+
+
+def add_instance_options(command: argparse.ArgumentParser) -> None:
+    """Add the options that name an instance."""
+    command.add_argument("--flavour", choices=FLAVOURS, default="full")
+    command.add_argument("--name", help="the instance (default: the flavour)")
+
+
+def instance_of(arguments: argparse.Namespace) -> Instance:
+    """Return the instance the options name."""
+    return Instance(arguments.name or arguments.flavour, arguments.flavour)
+
+
+def run_up(arguments: argparse.Namespace) -> None:
+    """Bring a lab up and tell how to reach it."""
+    reporter = Reporter()
+    lab = up(arguments.flavour, name=arguments.name, reporter=reporter)
+    reporter.line(f"export KUBECONFIG={lab.kubeconfig}")
+    if lab.gateway_address:
+        reporter.line(f"gateway http://{lab.gateway_address}")
+
+
+def run_down(arguments: argparse.Namespace) -> None:
+    """Stop labs."""
+    down(arguments.name, reporter=Reporter())
+
+
+def run_status(_: argparse.Namespace) -> int:
+    """Print a line per instance."""
+    found = status()
+    flavours = {instance.name: instance.flavour for instance in find_instances()}
+    for name, state in found.items():
+        print(f"{name} ({flavours.get(name, '')}): {state}")
+    if not found:
+        print("no lab is up; `python -m lab up` starts one")
+    return int(not found or any(state != "running" for state in found.values()))
+
+
+def run_kubeconfig(arguments: argparse.Namespace) -> None:
+    """Print the path of the kubeconfig."""
+    print(instance_of(arguments).kubeconfig)
+
+
+def run_exec(arguments: argparse.Namespace) -> None:
+    """Run a command inside; this process becomes it."""
+    program = arguments.program[1:] if arguments.program[:1] == ["--"] else arguments.program
+    Namespaces(instance_of(arguments)).execute(program)
+
+
+COMMANDS = {"up": run_up, "down": run_down, "status": run_status, "kubeconfig": run_kubeconfig, "exec": run_exec}
+
+if __name__ == "__main__":
+    sys.exit(main())
