@@ -19,6 +19,10 @@ FIELD_MANAGER = "tidegate"
 Verb = Literal["promote", "abort", "retry", "resume"]
 REQUEST_VERBS: tuple[Verb, ...] = ("promote", "abort", "retry", "resume")
 
+Letter = Literal["a", "b"]
+LETTERS: tuple[Letter, Letter] = ("a", "b")
+"""The slots of a route, in the order of its backends."""
+
 HASH_FORMAT = 1
 HASH_LENGTH = 10
 
@@ -28,7 +32,7 @@ def annotation(verb: Verb) -> str:
     return f"{API_GROUP}/{verb}"
 
 
-def slot_service(name: str, slot: Literal["a", "b"]) -> str:
+def slot_service(name: str, slot: Letter) -> str:
     """Name of the Service behind one slot of ModelDeployment `name`."""
     return f"{name}-{slot}"
 

@@ -124,6 +124,16 @@ class Withdrawal(StatusModel):
     """Whether the revision is remembered as rejected, so that it is not tried again."""
 
 
+class Hold(StatusModel):
+    """Why the weight does not rise and nothing is promoted."""
+
+    reason: Reason
+    """Why, in one word."""
+
+    message: Message = ""
+    """Why, in a sentence with its numbers."""
+
+
 class RolloutStatus(StatusModel):
     """The rollout under way."""
 
@@ -163,14 +173,14 @@ class RolloutStatus(StatusModel):
     bake_judged_milliseconds: Milliseconds = 0
     """Judged time since the last rise of the weight, in milliseconds."""
 
-    target_weight: PartsPerMillion = 0
-    """Weight the present step wants, in parts per million."""
-
     weight: Annotated[str, Field(max_length=32)] = ""
     """The candidate's weight as shown to people, in percent."""
 
-    in_effect_since: datetime | None = None
-    """Since when the weight is in effect: in force, carried by the pods, and seen in the traffic."""
+    weight_decreased: bool = False
+    """Whether the last change of the weight lowered it: late time-outs are then let pass before anything counts."""
+
+    share_message: Message = ""
+    """How the share measured differs from the weight; empty where it does not."""
 
     judged_until: datetime | None = None
     """End of the last interval that was counted; no sample up to it is counted again."""
@@ -181,14 +191,17 @@ class RolloutStatus(StatusModel):
     paused: bool = False
     """Whether it waits for a person."""
 
-    pause_reason: Reason | Literal[""] = ""
-    """Why it waits, in one word."""
+    inconclusive: bool = False
+    """Whether it waits because maxSeconds passed without a verdict."""
 
     resumed: bool = False
     """Whether a person ended the present pause."""
 
     retreated: bool = False
     """Whether the weight went back to the first one."""
+
+    hold: Hold | None = None
+    """What the last measurement holds against a higher weight; unset for nothing."""
 
     withdraw: Withdrawal | None = None
     """Why the candidate is taken back; unset while it is not."""

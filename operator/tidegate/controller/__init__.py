@@ -1,0 +1,1 @@
+"""The running operator: watch, queue, reconcile, act, and tell how it goes."""

@@ -1,0 +1,117 @@
+"""Make the children match what was recorded: write what differs, delete what is no longer wanted, nothing else."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from tidegate.clients.kube import Kube
+from tidegate.controller.observe import Children
+from tidegate.manifests.children import children as wanted_children
+from tidegate.manifests.children import new_revisions, revision_of, surplus_revisions
+from tidegate.rollout.resource import Resource
+
+logger = logging.getLogger(__name__)
+
+Object = dict[str, Any]
+
+# Kinds whose every write carries the resourceVersion read in this reconcile: a leader that wakes up late is refused.
+FENCED_KINDS = ("Service", "HTTPRoute")
+
+
+class Actor:
+    """Writes children. Remembers writes that changed nothing: a difference of mere notation is written once."""
+
+    def __init__(self, kube: Kube, *, default_image: str) -> None:
+        self._kube = kube
+        self._default_image = default_image
+        self._settled: dict[str, tuple[str, str]] = {}
+
+    async def act(self, resource: Resource, there: Children) -> None:
+        """Write and delete children of `resource` (with its status as just recorded) until they match.
+
+        Raises
+        ------
+        tidegate.clients.errors.Conflict
+            When a fenced child moved on since it was read; the next reconcile reads again.
+        """
+        known = dict(there.by_kind["ControllerRevision"])
+        for manifest in new_revisions(
+            resource.owner,
+            resource.spec,
+            resource.status,
+            known,
+            desired=resource.desired,
+            default_image=self._default_image,
+            config_map=there.config_map,
+        ):
+            written = await self._kube.apply(manifest)
+            if written["kind"] == "ControllerRevision":
+                known[written["metadata"]["name"]] = written
+        for manifest in wanted_children(resource.owner, resource.spec, resource.status, known):
+            await self._write(manifest, there.get(manifest["kind"], manifest["metadata"]["name"]))
+        await self._delete_surplus(resource, there, known)
+
+    async def _write(self, manifest: Object, present: Object | None) -> None:
+        kind = manifest["kind"]
+        if present is None:
+            await self._kube.apply(manifest)
+            return
+        if kind == "Deployment":
+            await self._scale(manifest, present)
+            return
+        if contains(present, manifest) or self._is_settled(manifest, present):
+            return
+        body = manifest
+        if kind in FENCED_KINDS:
+            version = present["metadata"]["resourceVersion"]
+            body = {**manifest, "metadata": {**manifest["metadata"], "resourceVersion": version}}
+        written = await self._kube.apply(body)
+        if written["metadata"]["resourceVersion"] == present["metadata"]["resourceVersion"]:
+            self._settled[present["metadata"]["uid"]] = _state(manifest, written)
+
+    def _is_settled(self, manifest: Object, present: Object) -> bool:
+        return self._settled.get(present["metadata"]["uid"]) == _state(manifest, present)
+
+    async def _scale(self, manifest: Object, present: Object) -> None:
+        wanted = manifest["spec"]["replicas"]
+        if present["spec"].get("replicas", 1) != wanted:
+            meta = manifest["metadata"]
+            await self._kube.scale("Deployment", meta["namespace"], meta["name"], wanted)
+
+    async def _delete_surplus(self, resource: Resource, there: Children, known: Mapping[str, Object]) -> None:
+        in_use = {entry.name for entry in resource.status.revisions}
+        for name, item in there.by_kind["Deployment"].items():
+            if revision_of(item) not in in_use:
+                await self._delete(item, "Deployment", name)
+        surplus = surplus_revisions(resource.status, known)
+        for name in surplus:
+            await self._delete(known[name], "ControllerRevision", name)
+        kept = set(known) - set(surplus)
+        for name, item in there.by_kind["ConfigMap"].items():
+            if revision_of(item) not in kept:
+                await self._delete(item, "ConfigMap", name)
+
+    async def _delete(self, item: Mapping[str, Any], kind: str, name: str) -> None:
+        meta = item["metadata"]
+        if meta.get("deletionTimestamp") is None:
+            await self._kube.delete(kind, meta["namespace"], name, uid=meta["uid"])
+
+
+def _state(manifest: Object, item: Object) -> tuple[str, str]:
+    return repr(manifest), item["metadata"]["resourceVersion"]
+
+
+def contains(present: Any, wanted: Any) -> bool:
+    """Whether every value of `wanted` is in `present`; lists match in length and order.
+
+    What the API server adds (defaults, status, other managers' fields) does not count as a difference.
+    """
+    if isinstance(wanted, Mapping):
+        return isinstance(present, Mapping) and all(contains(present.get(key), value) for key, value in wanted.items())
+    if isinstance(wanted, list):
+        return (
+            isinstance(present, list)
+            and len(present) == len(wanted)
+            and all(contains(left, right) for left, right in zip(present, wanted, strict=True))
+        )
+    return bool(present == wanted)

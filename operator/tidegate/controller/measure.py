@@ -1,0 +1,139 @@
+"""Ask Prometheus what happened since the last counted interval, when one is over."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Protocol
+
+from tidegate.api.names import LETTERS, Letter
+from tidegate.api.spec import Query
+from tidegate.api.status import RolloutStatus
+from tidegate.clients.errors import MetricsUnavailable
+from tidegate.clients.prometheus import Answer
+from tidegate.gateways import GatewayProfile
+from tidegate.judge.counts import CellCounts, Uncountable, count_cell, why_not_scraped
+from tidegate.judge.grid import LOOK_BEHIND_SECONDS, REACH_SECONDS, Grid, complete_cells, interval_length
+from tidegate.judge.queries import QueryResult, UserQuery, read_answer
+from tidegate.judge.samples import ProxySamples, Series, SlotSeries, group_by_proxy, scrape_times, successful
+from tidegate.judge.strata import Counts, pooled
+from tidegate.rollout.judging import (
+    SETTLE_SECONDS,
+    Measurement,
+    cell_seconds,
+    grid_of,
+    judged_until,
+    judging_since,
+    next_due,
+)
+from tidegate.rollout.observation import Observation
+from tidegate.rollout.queries import fill_in
+from tidegate.rollout.resource import Resource
+
+
+class Metrics(Protocol):
+    """What this module needs of a metrics source."""
+
+    async def range_samples(self, query: str, time: float) -> list[Series]:
+        """Raw samples of an instant query that ends in a range selector."""
+
+    async def instant(self, query: str, time: float) -> Answer:
+        """The decoded body of an instant query."""
+
+
+class Measurer:
+    """Measures one rollout at a time, from the proxies of one kind of gateway."""
+
+    def __init__(self, metrics: Metrics, profile: GatewayProfile) -> None:
+        self._metrics = metrics
+        self._profile = profile
+
+    async def measure(self, resource: Resource, seen: Observation, now: datetime) -> Measurement | None:
+        """What the metrics say of the cells that are over; None where none is, or nothing is judged."""
+        status, rollout = resource.status, resource.status.rollout
+        written = {"a": status.slots.a.weight, "b": status.slots.b.weight}
+        since = judging_since(status.slots.a.in_force_since, rollout, now)
+        if rollout is None or since is None or seen.route.weights != written or not seen.route.accepted:
+            return None
+        timeout_seconds = resource.spec.traffic.timeout_seconds
+        if min(written.values()) == 0 or now.timestamp() < next_due(rollout, since, timeout_seconds):
+            return None
+        try:
+            return await self._measure(resource, rollout, since, now.timestamp() - SETTLE_SECONDS)
+        except MetricsUnavailable as error:
+            trouble = Uncountable("MetricsUnavailable", f"{error.reason}: {error.message}")
+            return Measurement(cell_seconds=cell_seconds(rollout), trouble=trouble)
+
+    async def _measure(
+        self, resource: Resource, rollout: RolloutStatus, since: float, evaluation: float
+    ) -> Measurement | None:
+        first = rollout.cell_milliseconds is None
+        start = judged_until(rollout, since)
+        proxies = await self._proxies(resource, rollout, start - (REACH_SECONDS if first else 0.0), evaluation)
+        length = cell_seconds(rollout)
+        if first:
+            length = interval_length(length, [successful(up) for proxy in proxies for up in proxy.up])
+        grid = grid_of(rollout, since, resource.spec.traffic.timeout_seconds, length)
+        scrapes = scrape_times(proxies)
+        trouble = why_not_scraped(scrapes, evaluation, length)
+        cells = complete_cells(grid, start, evaluation, scrapes)
+        if trouble is None and not cells:
+            return None
+        return Measurement(
+            cell_seconds=length,
+            cells=tuple((cell, count_cell(proxies, cell)) for cell in cells),
+            trouble=trouble,
+            queries=await self._queries(resource, rollout, evaluation),
+            history=tuple(_history(proxies, since, length)) if first else (),
+        )
+
+    async def _proxies(
+        self, resource: Resource, rollout: RolloutStatus, start: float, evaluation: float
+    ) -> tuple[ProxySamples, ...]:
+        owner, profile = resource.owner, self._profile
+        seconds = round(min(evaluation - start, 2 * REACH_SECONDS) + LOOK_BEHIND_SECONDS) + 1
+        series = await self._metrics.range_samples(profile.query(owner.namespace, owner.name, seconds), evaluation)
+        presence = [item for item in series if item.labels["__name__"] == profile.presence]
+        slots = {letter: self._slot(resource, series, letter) for letter in LETTERS}
+        candidate: Letter = "a" if resource.status.slots.a.revision == rollout.revision else "b"
+        stable: Letter = "b" if candidate == "a" else "a"
+        grouped = group_by_proxy(presence, slots[candidate], slots[stable])
+        return tuple(proxy for proxy in grouped if any(proxy.candidate) or any(proxy.stable))
+
+    def _slot(self, resource: Resource, series: Iterable[Series], letter: Letter) -> SlotSeries:
+        profile, owner = self._profile, resource.owner
+        backend = profile.backend(owner.namespace, owner.name, LETTERS.index(letter))
+        mine = [item for item in series if item.labels.get(profile.backend_label) == backend]
+
+        def named(names: Iterable[str]) -> tuple[Series, ...]:
+            wanted = set(names)
+            return tuple(item for item in mine if item.labels["__name__"] in wanted)
+
+        errors = tuple(item for item in named([profile.errors]) if profile.errors_labels.items() <= item.labels.items())
+        return SlotSeries(named([profile.finished]), errors, named(profile.abandoned), named(profile.timeouts))
+
+    async def _queries(self, resource: Resource, rollout: RolloutStatus, time: float) -> tuple[QueryResult, ...]:
+        owner = resource.owner
+        values = {
+            "namespace": owner.namespace,
+            "name": owner.name,
+            "stable": resource.status.stable or "",
+            "candidate": rollout.revision,
+        }
+        return tuple([await self._ask(query, values, time) for query in rollout.plan.analysis.queries])
+
+    async def _ask(self, query: Query, values: dict[str, str], time: float) -> QueryResult:
+        bounds = UserQuery(query.name, query.min, query.max, query.failures)
+        try:
+            answer: object = await self._metrics.instant(fill_in(query.query, values), time)
+        except ValueError as error:
+            answer = {"status": "error", "errorType": "bad_placeholder", "error": str(error)}
+        except MetricsUnavailable as error:
+            answer = {"status": "error", "errorType": error.reason, "error": error.message}
+        return read_answer(bounds, answer, time)
+
+
+def _history(proxies: tuple[ProxySamples, ...], since: float, length: float) -> Iterable[Counts]:
+    grid = Grid(since - REACH_SECONDS, length)
+    for cell in complete_cells(grid, grid.in_force, since, scrape_times(proxies)):
+        counts = count_cell(proxies, cell)
+        if isinstance(counts, CellCounts):
+            yield pooled(counts.strata).stable

@@ -1,0 +1,195 @@
+"""Read what one ModelDeployment has in the cluster, and reduce it to an `Observation`."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tidegate.api.names import LABEL_MODELDEPLOYMENT, LABEL_REVISION, LETTERS, slot_service
+from tidegate.clients.kube import Kube
+from tidegate.rollout.observation import Observation, Pod, Route
+from tidegate.rollout.resource import Resource
+
+Object = dict[str, Any]
+
+KINDS = ("ControllerRevision", "Deployment", "Service", "Pod", "EndpointSlice", "HTTPRoute", "ConfigMap")
+SERVER = "server"
+
+
+@dataclass(frozen=True)
+class Children:
+    """The objects behind an observation, for whoever acts on it: kind to name to object."""
+
+    by_kind: Mapping[str, Mapping[str, Object]]
+    config_map: Object | None
+
+    def get(self, kind: str, name: str) -> Object | None:
+        """The child of that kind and name."""
+        return self.by_kind[kind].get(name)
+
+
+async def observe(kube: Kube, resource: Resource) -> tuple[Observation, Children]:
+    """Read all children by label, and by name those that ought to be there and are not.
+
+    Raises
+    ------
+    tidegate.clients.errors.ApiUnavailable
+        When a read fails; nothing is concluded from half a picture.
+    """
+    owner = resource.owner
+    selector = f"{LABEL_MODELDEPLOYMENT}={owner.name}"
+    lists = await asyncio.gather(*(kube.list(kind, owner.namespace, selector) for kind in KINDS))
+    listed = dict(zip(KINDS, lists, strict=True))
+    by_kind = {
+        kind: {item["metadata"]["name"]: item for item in items if _is_ours(kind, item, owner.uid)}
+        for kind, items in listed.items()
+    }
+    taken = await _names_taken(kube, resource, by_kind)
+    config_map, missing = await _source_config_map(kube, resource, by_kind)
+    children = Children(by_kind, config_map)
+    seen = Observation(
+        controller_revisions=by_kind["ControllerRevision"],
+        deployments={name: item["spec"].get("replicas", 1) for name, item in by_kind["Deployment"].items()},
+        pods=tuple(pod_of(item) for item in by_kind["Pod"].values()),
+        endpoints={
+            letter: _ready_endpoints(by_kind["EndpointSlice"].values(), slot_service(owner.name, letter))
+            for letter in LETTERS
+        },
+        selected=_selected(owner.name, by_kind["Service"]),
+        route=route_of(resource, children.get("HTTPRoute", owner.name)),
+        names_taken=taken,
+        missing_config_map=missing,
+    )
+    return seen, children
+
+
+def controlled_by(item: Mapping[str, Any], uid: str) -> bool:
+    """Whether the object's controller is the owner with that uid."""
+    references = item["metadata"].get("ownerReferences") or []
+    return any(reference["uid"] == uid and reference.get("controller") for reference in references)
+
+
+def _is_ours(kind: str, item: Object, uid: str) -> bool:
+    # Pods belong to a ReplicaSet and slices to a Service; their labels come from a template of ours.
+    return kind in ("Pod", "EndpointSlice") or controlled_by(item, uid)
+
+
+async def _names_taken(kube: Kube, resource: Resource, by_kind: Mapping[str, Mapping[str, Object]]) -> tuple[str, ...]:
+    owner = resource.owner
+    needed = [
+        *(("Service", name) for name in (owner.name, *(slot_service(owner.name, letter) for letter in LETTERS))),
+        ("HTTPRoute", owner.name),
+        ("ControllerRevision", resource.desired),
+        ("Deployment", resource.desired),
+    ]
+    absent = [(kind, name) for kind, name in needed if name not in by_kind[kind]]
+    found = await asyncio.gather(*(kube.get(kind, owner.namespace, name) for kind, name in absent))
+    return tuple(
+        f"{kind} {name}"
+        for (kind, name), item in zip(absent, found, strict=True)
+        if item is not None and not controlled_by(item, owner.uid)
+    )
+
+
+async def _source_config_map(
+    kube: Kube, resource: Resource, by_kind: Mapping[str, Mapping[str, Object]]
+) -> tuple[Object | None, str]:
+    source = resource.spec.model.source.config_map
+    if source is None or resource.desired in by_kind["ConfigMap"]:
+        return None, ""
+    original = await kube.get("ConfigMap", resource.owner.namespace, source.name)
+    return original, "" if original is not None else source.name
+
+
+def _selected(name: str, services: Mapping[str, Object]) -> dict[str, str | None]:
+    keys: dict[str, str] = {"stable": name}
+    keys.update({letter: slot_service(name, letter) for letter in LETTERS})
+    return {
+        key: (services[service]["spec"].get("selector") or {}).get(LABEL_REVISION)
+        for key, service in keys.items()
+        if service in services
+    }
+
+
+def _ready_endpoints(slices: Iterable[Object], service: str) -> int:
+    addresses: set[str] = set()
+    for item in slices:
+        if (item["metadata"].get("labels") or {}).get("kubernetes.io/service-name") != service:
+            continue
+        for endpoint in item.get("endpoints") or []:
+            if (endpoint.get("conditions") or {}).get("ready"):
+                addresses.update(endpoint.get("addresses") or [])
+    return len(addresses)
+
+
+def route_of(resource: Resource, item: Object | None) -> Route:
+    """What the gateway says of the route; every parent asked for must have accepted this very generation."""
+    if item is None:
+        return Route()
+    refs = item["spec"]["rules"][0].get("backendRefs") or []
+    by_name = {ref["name"]: ref.get("weight", 1) for ref in refs}
+    weights = {letter: by_name.get(slot_service(resource.owner.name, letter), 0) for letter in LETTERS}
+    parents = (item.get("status") or {}).get("parents") or []
+    for wanted in resource.spec.traffic.parent_refs:
+        namespace = wanted.namespace or resource.owner.namespace
+        trouble = _parent_trouble(parents, wanted.name, namespace, wanted.section_name, item["metadata"]["generation"])
+        if trouble is not None:
+            return Route(weights=weights, accepted=False, reason=trouble[0], message=trouble[1])
+    return Route(weights=weights, accepted=True, reason="", message="")
+
+
+def _parent_trouble(
+    parents: Sequence[Mapping[str, Any]], name: str, namespace: str, section: str | None, generation: int
+) -> tuple[str, str] | None:
+    gateway = f"gateway {namespace}/{name}"
+    mine = [
+        parent
+        for parent in parents
+        if parent["parentRef"]["name"] == name
+        and parent["parentRef"].get("namespace", namespace) == namespace
+        and parent["parentRef"].get("sectionName") == section
+    ]
+    if not mine:
+        return "RouteNotAccepted", f"{gateway} has not answered: check that it exists and allows routes from here"
+    for parent in mine:
+        conditions = {condition["type"]: condition for condition in parent.get("conditions") or []}
+        for kind in ("Accepted", "ResolvedRefs"):
+            condition = conditions.get(kind)
+            if condition is None or condition.get("observedGeneration", 0) < generation:
+                return "RouteNotYetAccepted", f"{gateway} has yet to take up the route's newest generation"
+            if condition["status"] != "True":
+                return "RouteNotAccepted", f"{gateway}: {condition['reason']}: {condition.get('message', '')}"
+    return None
+
+
+def pod_of(item: Object) -> Pod:
+    """Reduce a Pod object."""
+    meta, status = item["metadata"], item.get("status") or {}
+    conditions = {condition["type"]: condition for condition in status.get("conditions") or []}
+    container = _server_status(status)
+    state, last = container.get("state") or {}, container.get("lastState") or {}
+    waiting = state.get("waiting") or {}
+    exited = state.get("terminated") or last.get("terminated") or {}
+    return Pod(
+        name=meta["name"],
+        revision=(meta.get("labels") or {}).get(LABEL_REVISION, ""),
+        ready=conditions.get("Ready", {}).get("status") == "True",
+        terminating=meta.get("deletionTimestamp") is not None,
+        unschedulable=_unschedulable(conditions.get("PodScheduled") or {}),
+        waiting_reason=waiting.get("reason", ""),
+        waiting_message=waiting.get("message", ""),
+        restarts=container.get("restartCount", 0),
+        exit_code=exited.get("exitCode"),
+        exit_reason=exited.get("reason", ""),
+        last_words=exited.get("message", ""),
+    )
+
+
+def _server_status(status: Mapping[str, Any]) -> Mapping[str, Any]:
+    return next((entry for entry in status.get("containerStatuses") or [] if entry["name"] == SERVER), {})
+
+
+def _unschedulable(scheduled: Mapping[str, Any]) -> str:
+    if scheduled.get("status") != "False":
+        return ""
+    return str(scheduled.get("message", scheduled.get("reason", "")))

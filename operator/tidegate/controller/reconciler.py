@@ -1,0 +1,79 @@
+"""One reconcile, top to bottom: read, measure, decide, record, act."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from tidegate.api.names import API_GROUP, KIND, VERSION
+from tidegate.api.status import ModelDeploymentStatus
+from tidegate.clients.kube import Kube
+from tidegate.controller.act import Actor
+from tidegate.controller.measure import Measurer
+from tidegate.controller.observe import observe
+from tidegate.rollout import Event, Plan, Resource, plan
+
+Object = dict[str, Any]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Reconciler:
+    """Brings one ModelDeployment a step further each time it is asked to.
+
+    Parameters
+    ----------
+    clock
+        Wall-clock time in UTC.
+    """
+
+    def __init__(
+        self, kube: Kube, measurer: Measurer, actor: Actor, *, clock: Callable[[], datetime] = _utc_now
+    ) -> None:
+        self._kube = kube
+        self._measurer = measurer
+        self._actor = actor
+        self._clock = clock
+
+    async def reconcile(self, namespace: str, name: str) -> float | None:
+        """Reconcile `namespace`/`name`; returns seconds until the next look is wanted, None for none.
+
+        Raises
+        ------
+        tidegate.clients.errors.TidegateError
+            When the API server refused or was out of reach; nothing is lost, the caller tries again later.
+        """
+        body = await self._kube.get(KIND, namespace, name)
+        if body is None or body["metadata"].get("deletionTimestamp") is not None:
+            return None
+        resource = Resource.parse(body)
+        seen, there = await observe(self._kube, resource)
+        now = self._clock()
+        measured = await self._measurer.measure(resource, seen, now)
+        planned = plan(resource, seen, measured, now)
+        await self._record(body, resource, planned)
+        recorded = Resource(resource.owner, resource.generation, resource.annotations, resource.spec, planned.status)
+        for event in planned.events:
+            await self._tell(body, event)
+        if not seen.names_taken:
+            await self._actor.act(recorded, there)
+        return planned.wake_after
+
+    async def _record(self, body: Object, resource: Resource, planned: Plan) -> None:
+        if planned.status != resource.status:
+            await self._kube.replace_status({**body, "status": dump(planned.status)})
+
+    async def _tell(self, body: Mapping[str, Any], event: Event) -> None:
+        await self._kube.create_event(
+            {"apiVersion": f"{API_GROUP}/{VERSION}", "kind": KIND, "metadata": body["metadata"]},
+            type=event.type,
+            reason=event.reason,
+            message=event.message,
+        )
+
+
+def dump(status: ModelDeploymentStatus) -> Object:
+    """The status as the API server stores it."""
+    dumped: Object = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return dumped

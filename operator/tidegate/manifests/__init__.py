@@ -1,0 +1,1 @@
+"""Manifests: pure functions from revisions and weights to Kubernetes objects (plain dicts)."""

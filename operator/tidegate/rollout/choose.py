@@ -1,0 +1,120 @@
+"""Which revision to bring in next: the first one, a new candidate, the way back, or none."""
+
+from typing import Literal
+
+from tidegate.api.names import LETTERS
+from tidegate.api.status import RevisionStatus, RolloutStatus
+from tidegate.rollout.capacity import WHOLE
+from tidegate.rollout.draft import Draft
+from tidegate.rollout.phases.withdrawing import withdraw
+from tidegate.rollout.steps import first_size
+
+
+def choose(draft: Draft) -> None:
+    """Start, supersede or leave alone, by what the spec asks for and what is there."""
+    if draft.seen.names_taken or draft.seen.missing_config_map:
+        return
+    status = draft.status
+    if status.stable is None:
+        _first(draft)
+    elif status.rollout is not None:
+        _supersede(draft, status.rollout)
+    elif _wanted(draft):
+        _start(draft)
+
+
+def _wanted(draft: Draft) -> bool:
+    desired = draft.resource.desired
+    if desired == draft.status.stable or draft.rejection(desired) is not None:
+        return False
+    held = draft.status.held
+    return held is None or held.generation != draft.resource.generation
+
+
+def _first(draft: Draft) -> None:
+    desired, status = draft.resource.desired, draft.status
+    if status.candidate != desired:
+        if status.candidate is not None:
+            draft.tell("Replaced", f"{status.candidate} never served; {desired} takes its place")
+            draft.forget_revision(status.candidate)
+        _enter(draft, desired, replicas=draft.resource.spec.replicas)
+        draft.tell("Starting", f"{desired}: the first revision starts; it gets all traffic once the model is ready")
+    if draft.ready(desired) == 0:
+        return
+    status.stable, status.candidate = desired, None
+    for letter in LETTERS:
+        slot = draft.slot(letter)
+        slot.weight = WHOLE if slot.revision == desired else 0
+        slot.written_at = draft.now
+    _role(draft, desired, "Stable")
+    draft.tell("Serving", f"{desired} is ready and gets all traffic; there was nothing to compare it with")
+
+
+def _supersede(draft: Draft, rollout: RolloutStatus) -> None:
+    desired = draft.resource.desired
+    if rollout.revision == desired or rollout.phase in ("Promoting", "Withdrawing"):
+        return
+    if desired == draft.status.stable:
+        withdraw(draft, "Reverted", f"the spec went back to {desired}", reject=False)
+    else:
+        withdraw(draft, "Superseded", f"the spec now asks for {desired}", reject=False)
+
+
+def _start(draft: Draft) -> None:
+    desired, status = draft.resource.desired, draft.status
+    if status.previous == desired and draft.ready(desired) > 0:
+        _return_to_previous(draft)
+        return
+    if status.previous is not None:
+        status.keep_previous_until = draft.now
+        return
+    plan = draft.resource.spec.rollout
+    _enter(draft, desired, replicas=first_size(plan, draft.resource.spec.replicas))
+    status.rollout = RolloutStatus(
+        id=f"{desired}.{draft.resource.generation}",
+        started_at=draft.now,
+        revision=desired,
+        plan=plan.model_copy(deep=True),
+        phase="Loading",
+        phase_since=draft.now,
+        step_since=draft.now,
+    )
+    draft.tell("RolloutStarted", f"{desired} is brought in beside {status.stable}")
+
+
+def _return_to_previous(draft: Draft) -> None:
+    desired, status = draft.resource.desired, draft.status
+    status.candidate, status.previous, status.keep_previous_until = desired, None, None
+    _role(draft, desired, "Candidate")
+    entry = draft.revision_status(desired)
+    if entry is not None:
+        entry.replicas = draft.resource.spec.replicas
+    status.rollout = RolloutStatus(
+        id=f"{desired}.{draft.resource.generation}",
+        started_at=draft.now,
+        revision=desired,
+        plan=draft.resource.spec.rollout.model_copy(deep=True),
+        phase="Promoting",
+        phase_since=draft.now,
+        step_since=draft.now,
+    )
+    message = f"the spec went back to {desired}, which is still warm: no model is loaded and nothing is judged"
+    draft.decide("Promote", "PreviousRevision", message, desired)
+    draft.tell("ReturningToPrevious", message)
+
+
+def _enter(draft: Draft, revision: str, *, replicas: int) -> None:
+    status = draft.status
+    letter = next(letter for letter in LETTERS if draft.slot(letter).revision is None)
+    draft.slot(letter).revision = revision
+    status.candidate = revision
+    status.revisions = [
+        *status.revisions,
+        RevisionStatus(name=revision, created_at=draft.now, replicas=replicas, role="Candidate"),
+    ]
+
+
+def _role(draft: Draft, revision: str, role: Literal["Stable", "Candidate"]) -> None:
+    entry = draft.revision_status(revision)
+    if entry is not None:
+        entry.role = role

@@ -1,0 +1,225 @@
+"""The judge inside a rollout: what was measured becomes recorded evidence, clocks and a verdict."""
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from tidegate.api.spec import Analysis
+from tidegate.api.status import Hold, RolloutStatus
+from tidegate.judge.counts import CellCounts, Uncountable
+from tidegate.judge.grid import Cell, Grid
+from tidegate.judge.queries import QueryResult
+from tidegate.judge.rules import Rules
+from tidegate.judge.state import Evidence, begin, change_weight, count_interval, count_queries, skip_interval
+from tidegate.judge.strata import Counts, Stratum, pooled
+from tidegate.judge.verdict import Case, Kind, Verdict, why_not_rise
+from tidegate.judge.verdict import judge as judge_case
+from tidegate.rollout.capacity import ENTRY, WHOLE
+from tidegate.rollout.draft import Draft
+from tidegate.rollout.steps import held_weight, last_weight_step
+from tidegate.rollout.steps.base import Progress
+from tidegate.rollout.traffic import candidate_weight, in_force
+
+SETTLE_SECONDS = 1.0
+"""From the end of a cell to the moment its last scrape can surely be asked for."""
+
+RETRY_SECONDS = 1.0
+SHARE_TOLERANCE = 0.25
+SHARE_SIGMAS = 3.29
+"""Two-sided 99.9 % of a normal distribution."""
+SHARE_LEAST_EXPECTED = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """What the metrics said of the cells that are over since the last one judged.
+
+    Attributes
+    ----------
+    cell_seconds
+        Length of a cell of the grid.
+    cells
+        Oldest first, each with its counts or the reason there are none.
+    trouble
+        Why nothing could be measured at all.
+    queries
+        The user's queries, asked once.
+    history
+        Stable's counts per interval in the hour before; asked for with a rollout's first measurement only.
+    """
+
+    cell_seconds: float
+    cells: tuple[tuple[Cell, CellCounts | Uncountable], ...] = ()
+    trouble: Uncountable | None = None
+    queries: tuple[QueryResult, ...] = ()
+    history: tuple[Counts, ...] = ()
+
+
+def rules_of(analysis: Analysis) -> Rules:
+    """The numbers a rollout is judged by."""
+    statistics, errors = analysis.statistics, analysis.errors
+    return Rules(
+        alpha=float(statistics.false_rollback_rate),
+        beta=float(statistics.false_promotion_rate),
+        tolerate=float(statistics.tolerate_odds_ratio),
+        below=float(statistics.promote_below_odds_ratio),
+        limit=errors.max_share,
+        ignore_below=errors.ignore_below,
+    )
+
+
+def judging_since(status_since: datetime | None, rollout: RolloutStatus | None, now: datetime) -> float | None:
+    """Moment (Unix seconds) from which requests may be counted at the present weight; None while none may."""
+    if rollout is None or rollout.phase not in ("Stepping", "Promoting"):
+        return None
+    if status_since is None or status_since > now:
+        return None
+    return status_since.timestamp()
+
+
+def grid_of(rollout: RolloutStatus, since: float, timeout_seconds: int, cell_seconds: float) -> Grid:
+    """Cells at the present weight; after a decrease late time-outs of the higher weight are let pass first."""
+    return Grid(since, cell_seconds, float(timeout_seconds) if rollout.weight_decreased else 0.0)
+
+
+def judged_until(rollout: RolloutStatus, since: float) -> float:
+    """End of what was judged, never before the present weight came in force."""
+    recorded = rollout.judged_until.timestamp() if rollout.judged_until else since
+    return max(recorded, since)
+
+
+def cell_seconds(rollout: RolloutStatus) -> float:
+    """Length of this rollout's cells: as asked for, until the first measurement fixed it."""
+    if rollout.cell_milliseconds is not None:
+        return rollout.cell_milliseconds / 1000
+    return float(rollout.plan.analysis.interval_seconds)
+
+
+def next_due(rollout: RolloutStatus, since: float, timeout_seconds: int) -> float:
+    """Moment (Unix seconds) at which the next cell can be asked for."""
+    grid = grid_of(rollout, since, timeout_seconds, cell_seconds(rollout))
+    start = max(judged_until(rollout, since), grid.counts_from)
+    return grid.boundary(grid.index_at_or_after(start) + 1) + SETTLE_SECONDS
+
+
+def judge(draft: Draft, measured: Measurement | None) -> None:
+    """Take in what was measured, and ask to be called when the next cell is over."""
+    rollout = draft.status.rollout
+    since = judging_since(draft.status.slots.a.in_force_since, rollout, draft.now)
+    if rollout is None or since is None or candidate_weight(draft) in (0, WHOLE):
+        return
+    if measured is not None:
+        _take_in(draft, rollout, measured, since)
+    due = next_due(rollout, since, draft.resource.spec.traffic.timeout_seconds)
+    retry = cell_seconds(rollout) if measured is not None and measured.trouble is not None else RETRY_SECONDS
+    draft.wake_in(max(due - draft.now.timestamp(), retry))
+
+
+def _take_in(draft: Draft, rollout: RolloutStatus, measured: Measurement, since: float) -> None:
+    rules = rules_of(rollout.plan.analysis)
+    evidence = _restore(rollout, rules, measured, since)
+    rollout.cell_milliseconds = round(measured.cell_seconds * 1000)
+    uncounted = measured.trouble
+    for cell, counts in measured.cells:
+        if isinstance(counts, Uncountable):
+            uncounted, evidence = counts, skip_interval(evidence, cell)
+            continue
+        last = at_last_weight(draft)
+        evidence = count_interval(evidence, cell, counts.strata, rules, for_promotion=last)
+        uncounted = None
+        _run_clocks(draft, rollout, _case(draft, evidence, rules, uncounted, measured), pooled(counts.strata), cell)
+    evidence = count_queries(evidence, measured.queries) if measured.queries else evidence
+    rollout.evidence = evidence.to_status()
+    rollout.judged_until = datetime.fromtimestamp(evidence.judged_until, UTC)
+    if measured.cells or uncounted is not None:
+        _conclude(draft, rollout, _case(draft, evidence, rules, uncounted, measured))
+
+
+def _restore(rollout: RolloutStatus, rules: Rules, measured: Measurement, since: float) -> Evidence:
+    if not rollout.evidence:
+        return begin(rules, since, measured.history)
+    evidence = Evidence.from_status(rollout.evidence)
+    return change_weight(evidence, since) if evidence.judged_until < since else evidence
+
+
+def _case(draft: Draft, evidence: Evidence, rules: Rules, uncounted: Uncountable | None, measured: Measurement) -> Case:
+    rollout = draft.status.rollout
+    assert rollout is not None
+    bake_left = rollout.plan.analysis.bake_seconds - rollout.bake_judged_milliseconds / 1000
+    return Case(
+        evidence=evidence,
+        rules=rules,
+        weight=candidate_weight(draft) / WHOLE,
+        uncounted=uncounted,
+        queries=measured.queries,
+        at_last_weight=at_last_weight(draft),
+        bake_seconds_left=bake_left,
+    )
+
+
+def _run_clocks(draft: Draft, rollout: RolloutStatus, case: Case, requests: Stratum, cell: Cell) -> None:
+    """Judged time runs only in effect, not held, and while the route has requests."""
+    rollout.share_message = why_not_in_effect(requests, case.weight)
+    if requests.finished == 0 or rollout.share_message or case.weight * WHOLE <= ENTRY:
+        return
+    if why_not_rise(case) is not None:
+        return
+    milliseconds = round(cell.length * 1000)
+    rollout.judged_milliseconds += milliseconds
+    rollout.step_judged_milliseconds += milliseconds
+    if case.at_last_weight:
+        rollout.bake_judged_milliseconds += milliseconds
+
+
+def _conclude(draft: Draft, rollout: RolloutStatus, case: Case) -> None:
+    hold = why_not_rise(case)
+    if hold is not None and hold.kind is Kind.Rollback:
+        hold = None
+    rollout.hold = Hold(reason=hold.reason, message=hold.message) if hold is not None else None
+    rollout.retreated = hold is not None and hold.retreat
+    draft.verdict = judge_case(case)
+    if not rollout.inconclusive:
+        rollout.message = draft.verdict.message
+    if hold is not None:
+        draft.decide("Hold", hold.reason, hold.message, rollout.revision)
+
+
+def outcome(draft: Draft) -> Verdict | None:
+    """This pass's verdict, where something was measured."""
+    return draft.verdict
+
+
+def gate(draft: Draft) -> Progress | None:
+    """What speaks against going on to the next step, common to all steps; None if nothing does."""
+    rollout = draft.status.rollout
+    assert rollout is not None
+    if rollout.hold is not None:
+        return Progress(False, rollout.hold.reason, rollout.hold.message)
+    if rollout.share_message:
+        return Progress(False, "NotInEffect", rollout.share_message)
+    return None
+
+
+def at_last_weight(draft: Draft) -> bool:
+    """The candidate has the plan's last weight, in force: what counts for promotion is gathered only here."""
+    rollout = draft.status.rollout
+    assert rollout is not None
+    last = last_weight_step(rollout.plan)
+    if last is None or rollout.step < last or rollout.retreated or rollout.phase != "Stepping":
+        return False
+    return in_force(draft) and candidate_weight(draft) == held_weight(rollout.plan, last)
+
+
+def why_not_in_effect(requests: Stratum, weight: float) -> str:
+    """Say so where the share measured over an interval is not the share written in the route; empty where it is."""
+    total, found = requests.finished, requests.candidate.finished
+    expected = weight * total
+    if expected < SHARE_LEAST_EXPECTED:
+        return ""
+    band = max(SHARE_SIGMAS * math.sqrt(total * weight * (1.0 - weight)), SHARE_TOLERANCE * expected)
+    if abs(found - expected) <= band:
+        return ""
+    return (
+        f"the candidate finished {found:,} of {total:,} requests, {expected:,.0f} were expected at its weight: "
+        "does all traffic pass the route?"
+    )

@@ -1,0 +1,96 @@
+"""Phase Stepping: one step after the other, each weight judged before the next."""
+
+from tidegate.judge.verdict import Kind
+from tidegate.rollout.capacity import candidate_size
+from tidegate.rollout.draft import Draft
+from tidegate.rollout.failures import trouble_of
+from tidegate.rollout.judging import gate, outcome
+from tidegate.rollout.phases.loading import failed
+from tidegate.rollout.phases.promoting import promote
+from tidegate.rollout.phases.withdrawing import withdraw
+from tidegate.rollout.steps import held_weight, last_weight_step, progress
+from tidegate.rollout.traffic import allowed_weight, candidate_weight, move_towards
+
+
+def stepping(draft: Draft) -> None:
+    """Carry out the verdict where there is one; else hold this step's weight and go on once nothing is missing."""
+    rollout = draft.status.rollout
+    assert rollout is not None
+    if failed(draft):
+        return
+    verdict = outcome(draft)
+    if verdict is not None and verdict.kind is Kind.Rollback:
+        withdraw(draft, verdict.reason, verdict.message, reject=True)
+        return
+    there = _hold_weight(draft)
+    if rollout.inconclusive:
+        return
+    if rollout.step < len(rollout.plan.steps):
+        _finish_step(draft, there)
+    elif last_weight_step(rollout.plan) is None:
+        promote(draft, "WithoutLiveEvidence", "the plan gives the candidate no traffic: its steps are all there is")
+    elif verdict is not None and verdict.kind is Kind.Promote:
+        promote(draft, verdict.reason, verdict.message)
+    if rollout.phase == "Stepping" and rollout.judged_milliseconds >= rollout.plan.analysis.max_seconds * 1000:
+        _inconclusive(draft)
+
+
+def _hold_weight(draft: Draft) -> bool:
+    """Size the candidate for the step's weight and move towards it; True once it is in force."""
+    rollout = draft.status.rollout
+    assert rollout is not None
+    wanted = held_weight(rollout.plan, 0 if rollout.retreated else rollout.step)
+    needed = candidate_size(wanted, draft.resource.spec.replicas)
+    entry = draft.revision_status(rollout.revision)
+    if entry is not None:
+        entry.replicas = max(entry.replicas, needed)
+    if draft.ready(draft.status.stable) == 0:
+        return False
+    target = min(wanted, allowed_weight(draft))
+    if target > candidate_weight(draft) and _pods_are_coming(draft, needed):
+        return False
+    return move_towards(draft, target)
+
+
+def _pods_are_coming(draft: Draft, needed: int) -> bool:
+    """Fewer pods are ready than the weight needs, and those missing do have room: one rise then, not two."""
+    rollout = draft.status.rollout
+    assert rollout is not None
+    if draft.ready(rollout.revision) >= needed:
+        return False
+    trouble = trouble_of(draft.seen.pods_of(rollout.revision), served=True)
+    return trouble is None or trouble.kind != "Capacity"
+
+
+def _finish_step(draft: Draft, in_force: bool) -> None:
+    rollout = draft.status.rollout
+    assert rollout is not None
+    step = progress(draft, rollout.plan.steps[rollout.step])
+    rollout.paused = step.reason == "Paused"
+    missing = gate(draft) or (None if step.done else step)
+    if missing is not None:
+        rollout.message = missing.message
+        return
+    if not in_force:
+        rollout.message = "the gateway has yet to take up this step's weight"
+        return
+    rollout.step += 1
+    rollout.step_since, rollout.step_judged_milliseconds = draft.now, 0
+    rollout.resumed, rollout.message = False, ""
+    draft.wake_at(draft.now)
+
+
+def _inconclusive(draft: Draft) -> None:
+    rollout = draft.status.rollout
+    assert rollout is not None
+    analysis = rollout.plan.analysis
+    found = f"no verdict after {analysis.max_seconds:,} s of judged time: {rollout.message}"
+    if analysis.on_inconclusive == "Promote":
+        promote(draft, "Inconclusive", f"{found}; promoted without proof, as onInconclusive says")
+    elif analysis.on_inconclusive == "Rollback":
+        withdraw(draft, "Inconclusive", f"{found}; taken back, as onInconclusive says", reject=True)
+    else:
+        rollout.inconclusive, rollout.paused = True, True
+        rollout.message = f"{found}. Annotate promote or abort to decide, or resume to judge as long again"
+        draft.decide("Hold", "Inconclusive", rollout.message, rollout.revision)
+        draft.tell("Inconclusive", rollout.message, warning=True)

@@ -1,0 +1,54 @@
+"""The order of one planning pass, top to bottom."""
+
+from datetime import datetime
+
+from tidegate.rollout.adopt import adopt
+from tidegate.rollout.choose import choose
+from tidegate.rollout.draft import Draft, Plan
+from tidegate.rollout.judging import Measurement, judge
+from tidegate.rollout.observation import Observation
+from tidegate.rollout.phases.loading import loading
+from tidegate.rollout.phases.promoting import promoting
+from tidegate.rollout.phases.stepping import stepping
+from tidegate.rollout.phases.withdrawing import withdrawing
+from tidegate.rollout.report import report
+from tidegate.rollout.requests import obey_requests
+from tidegate.rollout.resource import Resource
+from tidegate.rollout.retire import retire
+from tidegate.rollout.traffic import observe_route, respect_capacity
+
+_PHASES = {"Loading": loading, "Stepping": stepping, "Promoting": promoting, "Withdrawing": withdrawing}
+
+
+def plan(resource: Resource, seen: Observation, measured: Measurement | None, now: datetime) -> Plan:
+    """Decide what to record next.
+
+    Pure: the same arguments give the same plan, and nothing is done here. Whoever calls records `Plan.status` first,
+    then makes the cluster match it (`tidegate.manifests.children`).
+
+    Parameters
+    ----------
+    measured
+        What the metrics said since the last counted interval; None where none was due.
+    now
+        Wall-clock time, used for waits that are not judgement (settling, draining, keeping previous).
+    """
+    draft = Draft(resource, seen, now)
+    adopt(draft)
+    observe_route(draft)
+    obey_requests(draft)
+    choose(draft)
+    respect_capacity(draft)
+    judge(draft, measured)
+    if draft.status.rollout is not None:
+        _PHASES[draft.status.rollout.phase](draft)
+    retire(draft)
+    _size_stable(draft)
+    report(draft)
+    return draft.finish()
+
+
+def _size_stable(draft: Draft) -> None:
+    first_or_stable = draft.revision_status(draft.status.stable or draft.status.candidate)
+    if first_or_stable is not None:
+        first_or_stable.replicas = draft.resource.spec.replicas

@@ -1,0 +1,136 @@
+"""Moving weights: what is written, when it is in force, and never more than the ready pods may carry."""
+
+from datetime import timedelta
+
+from tidegate.api.names import LETTERS
+from tidegate.rollout.capacity import WHOLE, next_weight, share
+from tidegate.rollout.draft import Draft
+
+SETTLE_SECONDS = 2.0
+"""From the gateway's acceptance of a route to the moment its proxies surely use it."""
+
+LEAVE_SECONDS = 30.0
+"""How long the last part in a million waits for the gateway before the slot leaves the route all the same."""
+
+DRAIN_MARGIN_SECONDS = 10.0
+
+
+def observe_route(draft: Draft) -> None:
+    """Record since when the written weights are in force; forget it where they are not."""
+    if draft.status.stable is None:
+        return
+    written = {letter: draft.slot(letter).weight for letter in LETTERS}
+    holds = draft.seen.route.accepted and draft.seen.route.weights == written
+    for letter in LETTERS:
+        slot = draft.slot(letter)
+        if not holds:
+            slot.in_force_since = None
+        elif slot.in_force_since is None:
+            slot.in_force_since = draft.now + timedelta(seconds=SETTLE_SECONDS)
+    since = draft.status.slots.a.in_force_since
+    if since is not None and since > draft.now:
+        draft.wake_at(since)
+
+
+def in_force(draft: Draft) -> bool:
+    """The gateway uses the weights as written."""
+    since = draft.status.slots.a.in_force_since
+    return since is not None and since <= draft.now
+
+
+def candidate_weight(draft: Draft) -> int:
+    """The candidate's written weight, parts per million."""
+    letter = draft.letter_of(draft.status.candidate)
+    return draft.slot(letter).weight if letter else 0
+
+
+def write_weight(draft: Draft, weight: int) -> None:
+    """Record `weight` (parts per million) for the candidate's slot and the rest for stable's."""
+    rollout = draft.status.rollout
+    if rollout is not None:
+        risen = weight > candidate_weight(draft)
+        rollout.weight_decreased, rollout.hold = not risen, None
+        rollout.bake_judged_milliseconds = 0 if risen else rollout.bake_judged_milliseconds
+    for letter in LETTERS:
+        slot = draft.slot(letter)
+        slot.weight = WHOLE - weight if slot.revision == draft.status.stable else weight
+        slot.in_force_since = None
+        slot.written_at = draft.now
+
+
+def move_towards(draft: Draft, wanted: int) -> bool:
+    """Take the next move towards `wanted` for the candidate; True once that very weight is in force."""
+    present = candidate_weight(draft)
+    if present == wanted:
+        return in_force(draft)
+    leaving = wanted < present
+    following = next_weight(present, wanted, in_force=in_force(draft) or (leaving and _waited_long(draft)))
+    if following != present:
+        write_weight(draft, following)
+    return False
+
+
+def _waited_long(draft: Draft) -> bool:
+    written = draft.status.slots.a.written_at
+    if written is None:
+        return True
+    deadline = written + timedelta(seconds=LEAVE_SECONDS)
+    if deadline > draft.now:
+        draft.wake_at(deadline)
+    return deadline <= draft.now
+
+
+def allowed_weight(draft: Draft) -> int:
+    """The candidate's share of ready capacity, parts per million."""
+    return share(draft.ready(draft.status.candidate), draft.ready(draft.status.stable))
+
+
+def respect_capacity(draft: Draft) -> None:
+    """Lower the candidate's weight at once where its ready pods no longer carry it (a part in a million at least).
+
+    Where stable has no ready pod, weights stay as written: whom to send users to is then a person's decision. A
+    candidate being promoted at full size may carry any weight.
+    """
+    rollout = draft.status.rollout
+    if rollout is None or draft.status.stable is None or draft.ready(draft.status.stable) == 0:
+        return
+    present = candidate_weight(draft)
+    limit = max(allowed_weight(draft), 1)
+    if present <= limit or (rollout.phase == "Promoting" and draft.ready(draft.status.candidate) >= full_size(draft)):
+        return
+    write_weight(draft, limit)
+    draft.tell(
+        "WeightLowered",
+        f"{draft.status.candidate}: {draft.ready(draft.status.candidate)} ready pods beside "
+        f"{draft.ready(draft.status.stable)} of stable carry {percent(limit)}, weight was {percent(present)}",
+        warning=True,
+    )
+
+
+def full_size(draft: Draft) -> int:
+    """Ready pods a candidate needs before it may take all traffic."""
+    return draft.resource.spec.replicas
+
+
+def drained_at_latest(draft: Draft) -> timedelta:
+    """How long a slot must have been at weight 0, in force, before its pods may go."""
+    return timedelta(seconds=draft.resource.spec.traffic.timeout_seconds + DRAIN_MARGIN_SECONDS)
+
+
+def drained(draft: Draft, revision: str) -> bool:
+    """The slot of `revision` has had weight 0 in force for as long as a request can take."""
+    letter = draft.letter_of(revision)
+    if letter is None or draft.status.stable is None:
+        return True
+    slot = draft.slot(letter)
+    if slot.weight != 0 or slot.in_force_since is None:
+        return False
+    done = slot.in_force_since + drained_at_latest(draft)
+    if done > draft.now:
+        draft.wake_at(done)
+    return done <= draft.now
+
+
+def percent(weight: int) -> str:
+    """A weight in parts per million as people write it."""
+    return f"{weight / 10_000:g} %" if weight >= 100 else f"{weight} of 1,000,000"

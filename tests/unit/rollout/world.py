@@ -1,0 +1,235 @@
+"""A small stand-in for cluster, gateway and time, for driving the planner through whole rollouts."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tidegate.api.names import LETTERS, Letter, revision_name
+from tidegate.api.spec import ModelDeploymentSpec
+from tidegate.api.status import ModelDeploymentStatus
+from tidegate.judge import Counts, Stratum
+from tidegate.judge.counts import CellCounts, Uncountable
+from tidegate.judge.grid import Cell
+from tidegate.judge.queries import QueryResult
+from tidegate.manifests.children import children
+from tidegate.manifests.metadata import Owner
+from tidegate.rollout import Event, Resource, plan
+from tidegate.rollout.judging import (
+    SETTLE_SECONDS,
+    Measurement,
+    cell_seconds,
+    grid_of,
+    judged_until,
+    judging_since,
+    next_due,
+)
+from tidegate.rollout.observation import Observation, Pod, Route
+
+NAME = "filetype"
+
+
+def spec_of(tag: str = "1", **rollout: Any) -> ModelDeploymentSpec:
+    """A spec whose revision differs by `tag`; two replicas, quick steps."""
+    steps = [{"weight": {"percent": percent, "seconds": 10}} for percent in (5, 25, 50)]
+    analysis = {"intervalSeconds": 10, "bakeSeconds": 10, **rollout.pop("analysis", {})}
+    return ModelDeploymentSpec.model_validate(
+        {
+            "model": {"source": {"image": {"reference": f"models/filetype:{tag}"}}},
+            "runtime": {"triton": {}},
+            "replicas": rollout.pop("replicas", 2),
+            "traffic": {
+                "parentRefs": [{"name": "inference"}],
+                "hostnames": ["filetype.example.com"],
+                "timeoutSeconds": 5,
+            },
+            "rollout": {"steps": steps, "keepPreviousSeconds": 60, **rollout, "analysis": analysis},
+        }
+    )
+
+
+@dataclass
+class Traffic:
+    """Requests a second on the route, and the share that fails, by revision."""
+
+    rate: float = 50.0
+    bad: dict[str, float] = field(default_factory=dict)
+
+    def counts(self, revision: str, share: float, seconds: float) -> Counts:
+        finished = round(self.rate * share * seconds)
+        return Counts(finished, round(finished * self.bad.get(revision, 0.0)))
+
+
+@dataclass
+class World:
+    """Pods become ready when asked for, the gateway takes up weights at once; both can be told otherwise."""
+
+    spec: ModelDeploymentSpec = field(default_factory=spec_of)
+    now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    generation: int = 1
+    annotations: dict[str, str] = field(default_factory=dict)
+    status: ModelDeploymentStatus = field(default_factory=ModelDeploymentStatus)
+    traffic: Traffic = field(default_factory=Traffic)
+    events: list[Event] = field(default_factory=list)
+    weights_written: list[dict[Letter, int]] = field(default_factory=list)
+    ready_limit: dict[str, int] = field(default_factory=dict)
+    pods: dict[str, tuple[Pod, ...]] = field(default_factory=dict)
+    gateway_accepts: bool = True
+    metrics_trouble: Uncountable | None = None
+    queries: tuple[QueryResult, ...] = ()
+    names_taken: tuple[str, ...] = ()
+    _selected: dict[str, str | None] = field(default_factory=dict)
+    _weights: dict[Letter, int] | None = None
+    _wake_at: datetime | None = None
+    _last_seen: str = ""
+
+    def revision(self, spec: ModelDeploymentSpec | None = None) -> str:
+        return revision_name(NAME, spec or self.spec)
+
+    def apply(self, spec: ModelDeploymentSpec) -> str:
+        """Write another spec, as a user does; returns the revision it asks for."""
+        self.spec, self.generation = spec, self.generation + 1
+        return self.revision()
+
+    def annotate(self, verb: str, value: str) -> None:
+        self.annotations[f"tidegate.dev/{verb}"] = value
+
+    @property
+    def resource(self) -> Resource:
+        return Resource(Owner("demo", NAME, "uid-1"), self.generation, self.annotations, self.spec, self.status)
+
+    def condition(self, kind: str) -> tuple[str, str]:
+        found = next(condition for condition in self.status.conditions if condition.type == kind)
+        return found.status, found.reason
+
+    def weight_of(self, revision: str) -> int:
+        slots = (self.status.slots.a, self.status.slots.b)
+        return next((slot.weight for slot in slots if slot.revision == revision), 0)
+
+    def reasons(self) -> list[str]:
+        return [event.reason for event in self.events]
+
+    # ---- what the planner sees -------------------------------------------------------------------------------------
+
+    def seen(self) -> Observation:
+        wanted = {entry.name: entry.replicas for entry in self.status.revisions}
+        ready = {name: min(count, self.ready_limit.get(name, count)) for name, count in wanted.items()}
+        return Observation(
+            controller_revisions={name: {"revision": 1, "data": {"artifact": "", "template": {}}} for name in wanted},
+            deployments=wanted,
+            pods=tuple(pod for name in wanted for pod in self.pods.get(name, ())),
+            endpoints={letter: ready.get(self._selected.get(letter) or "", 0) for letter in LETTERS},
+            selected=self._selected,
+            route=self._route(),
+            names_taken=self.names_taken,
+        )
+
+    def _route(self) -> Route:
+        if self._weights is None:
+            return Route()
+        if not self.gateway_accepts:
+            return Route(weights=self._weights, accepted=False, reason="RouteNotAccepted", message="no such gateway")
+        return Route(weights=self._weights, accepted=True, reason="", message="")
+
+    def measure(self) -> Measurement | None:
+        rollout, slots = self.status.rollout, self.status.slots
+        since = judging_since(slots.a.in_force_since, rollout, self.now)
+        if rollout is None or since is None or self._weights is None or min(self._weights.values()) == 0:
+            return None
+        timeout = self.spec.traffic.timeout_seconds
+        evaluation = self.now.timestamp() - SETTLE_SECONDS
+        if self.now.timestamp() < next_due(rollout, since, timeout):
+            return None
+        length = cell_seconds(rollout)
+        if self.metrics_trouble is not None:
+            return Measurement(cell_seconds=length, trouble=self.metrics_trouble)
+        grid = grid_of(rollout, since, timeout, length)
+        index = grid.index_at_or_after(max(judged_until(rollout, since), grid.counts_from))
+        cells = []
+        while grid.boundary(index + 1) <= evaluation:
+            cell = Cell(grid.boundary(index), grid.boundary(index + 1), length, grid.counts_from)
+            cells.append((cell, CellCounts((self._stratum(rollout.revision, cell),))))
+            index += 1
+        return Measurement(cell_seconds=length, cells=tuple(cells), queries=self.queries)
+
+    def _stratum(self, candidate: str, cell: Cell) -> Stratum:
+        share = self.weight_of(candidate) / 1_000_000
+        stable = self.status.stable or ""
+        return Stratum(
+            self.traffic.counts(candidate, share, cell.seconds),
+            self.traffic.counts(stable, 1.0 - share, cell.seconds),
+        )
+
+    # ---- running ---------------------------------------------------------------------------------------------------
+
+    def reconcile(self) -> None:
+        """One pass: plan, record, act."""
+        seen, measured = self.seen(), self.measure()
+        planned = plan(self.resource, seen, measured, self.now)
+        stored = planned.status.model_dump(mode="json", by_alias=True, exclude_none=True)
+        self.status = ModelDeploymentStatus.model_validate(stored)
+        assert self.status == planned.status, "status does not survive being stored"
+        self.events += planned.events
+        wake = planned.wake_after
+        self._wake_at = None if wake is None else self.now + timedelta(seconds=wake)
+        self._act()
+
+    def _act(self) -> None:
+        known: Mapping[str, Any] = {
+            entry.name: {"metadata": {"name": entry.name}, "data": {"template": {}}} for entry in self.status.revisions
+        }
+        for manifest in children(self.resource.owner, self.spec, self.status, dict(known)):
+            if manifest["kind"] == "Service":
+                key = {NAME: "stable", f"{NAME}-a": "a", f"{NAME}-b": "b"}[manifest["metadata"]["name"]]
+                self._selected[key] = manifest["spec"]["selector"]["tidegate.dev/revision"]
+            if manifest["kind"] == "HTTPRoute":
+                refs = manifest["spec"]["rules"][0]["backendRefs"]
+                weights = {letter: ref["weight"] for letter, ref in zip(LETTERS, refs, strict=True)}
+                if weights != self._weights:
+                    self.weights_written.append(weights)
+                self._weights = weights
+
+    def settle(self) -> None:
+        """Reconcile until nothing changes at this moment."""
+        for _ in range(20):
+            before = self.status.model_copy(deep=True), dict(self._selected), self._weights
+            self.reconcile()
+            if before == (self.status, self._selected, self._weights):
+                return
+        raise AssertionError(f"the planner does not come to rest; status: {self.status}")
+
+    def run(self, seconds: float) -> Iterator["World"]:
+        """Let time pass second by second; yields after each.
+
+        The planner is called only where a cluster would call it: something it sees changed, or it asked to be woken.
+        """
+        for _ in range(int(seconds)):
+            if self._due():
+                self.settle()
+            yield self
+            self.now += timedelta(seconds=1)
+
+    def _due(self) -> bool:
+        seen = repr((self.generation, self.annotations, self.seen()))
+        changed, self._last_seen = seen != self._last_seen, seen
+        woken = self._wake_at is not None and self.now >= self._wake_at
+        return changed or woken
+
+    def run_until(self, reached: Any, *, within: float = 600) -> float:
+        """Let time pass until `reached(self)`; returns the seconds it took."""
+        start = self.now
+        for _ in self.run(within):
+            if reached(self):
+                return (self.now - start).total_seconds()
+        raise AssertionError(f"not reached within {within} s; status: {self.status}")
+
+    def pass_time(self, seconds: float) -> None:
+        for _ in self.run(seconds):
+            pass
+
+
+def serving(spec: ModelDeploymentSpec | None = None) -> World:
+    """A world in which the first revision serves."""
+    world = World(spec=spec or spec_of())
+    world.run_until(lambda world: world.condition("Ready")[0] == "True")
+    return world
