@@ -1,21 +1,17 @@
 """Counts of one cell from raw counter samples, exact up to the last scrape.
 
 Never extrapolated: per series the differences of consecutive samples are added, a fall is a restart from zero, and a
-series that a successful scrape did not show stood at zero. Both revisions are read from the same scrapes.
+series that appears although its target was scraped before stood at zero. Both revisions are read from the same scrapes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from itertools import pairwise
 
 from tidegate.judge.grid import LOOK_BEHIND_SECONDS, Cell
 from tidegate.judge.samples import ProxySamples, Series, SlotSeries, successful
 from tidegate.judge.strata import Counts, Stratum
-
-Pair = tuple[float, float]
-"""Times of two consecutive scrapes."""
 
 
 class ProblemKind(StrEnum):
@@ -96,8 +92,10 @@ def _count_proxy(proxy: ProxySamples, cell: Cell) -> tuple[Stratum | None, list[
         message = f"{len(unusable)} scrapes left out: a counter was not a whole number of at least 0"
         problems.append(Problem(ProblemKind.UnusableSample, proxy.proxy, message))
     unbroken = len(targets) == 1 or _scraped_first(targets, cell.start - cell.length, cell.start) is target
-    pairs = target.pairs(cell, unusable, look_behind=unbroken)
-    return (target.stratum(pairs) if pairs else None), problems
+    scrapes = target.scrapes_for(cell, unusable, look_behind=unbroken)
+    if len(scrapes) < 2 or scrapes[-1] <= cell.start:
+        return None, problems
+    return Stratum(*(_slot_counts(slot, scrapes, cell.start) for slot in (target.candidate, target.stable))), problems
 
 
 @dataclass(frozen=True)
@@ -145,14 +143,11 @@ class _Target:
             if cell.start - LOOK_BEHIND_SECONDS < moment <= cell.end and not _is_count(value)
         }
 
-    def pairs(self, cell: Cell, unusable: set[float], *, look_behind: bool) -> list[Pair]:
+    def scrapes_for(self, cell: Cell, unusable: set[float], *, look_behind: bool) -> list[float]:
+        """Scrapes whose differences count, the first of them only to start from."""
         behind = cell.start - LOOK_BEHIND_SECONDS if look_behind else cell.start
         first = max(behind, cell.counts_from)
-        times = [moment for moment in self.scrapes if first <= moment <= cell.end and moment not in unusable]
-        return [(before, after) for before, after in pairwise(times) if after > cell.start]
-
-    def stratum(self, pairs: Sequence[Pair]) -> Stratum:
-        return Stratum(_slot_counts(self.candidate, pairs), _slot_counts(self.stable, pairs))
+        return [moment for moment in self.scrapes if first <= moment <= cell.end and moment not in unusable]
 
 
 def _targets(proxy: ProxySamples) -> list[_Target]:
@@ -189,25 +184,29 @@ def _duplicates(proxy: str, targets: Sequence[_Target], used: _Target, cell: Cel
     return [Problem(ProblemKind.DuplicateSeries, proxy, message)]
 
 
-def _slot_counts(slot: SlotSeries, pairs: Sequence[Pair]) -> Counts:
+def _slot_counts(slot: SlotSeries, scrapes: Sequence[float], start: float) -> Counts:
     """Counts of one backend; the scrape is not atomic, so an error may show one scrape before its request does."""
-    abandoned = max(0, _grown(slot.abandoned, pairs) - _grown(slot.timeouts, pairs))
-    bad = _grown(slot.errors, pairs) + abandoned
-    return Counts(max(bad, _grown(slot.finished, pairs) + abandoned), bad)
+
+    def grown(role: Sequence[Series]) -> int:
+        return sum(_increase(dict(series.samples), scrapes, start) for series in role)
+
+    abandoned = max(0, grown(slot.abandoned) - grown(slot.timeouts))
+    bad = grown(slot.errors) + abandoned
+    return Counts(max(bad, grown(slot.finished) + abandoned), bad)
 
 
-def _grown(role: Sequence[Series], pairs: Sequence[Pair]) -> int:
-    return sum(_increase(dict(series.samples), pairs) for series in role)
-
-
-def _increase(values: Mapping[float, float], pairs: Sequence[Pair]) -> int:
-    total = 0
-    for before, after in pairs:
-        if after in values:
-            difference = values[after] - values.get(before, 0.0)
-            total += int(difference if difference >= 0.0 else values[after])
-    return total
+def _increase(values: Mapping[float, float], scrapes: Sequence[float], start: float) -> int:
+    """Growth of one counter over the scrapes after `start`."""
+    total, before = 0.0, values.get(scrapes[0], 0.0)
+    for moment in scrapes[1:]:
+        if moment not in values:
+            continue
+        value = values[moment]
+        if moment > start:
+            total += value - before if value >= before else value
+        before = value
+    return int(total)
 
 
 def _is_count(value: float) -> bool:
-    return value >= 0.0 and value.is_integer()
+    return value >= 0.0 and value % 1.0 == 0.0

@@ -36,6 +36,12 @@ class HarmEvidence(EValue):
         self._tolerate = tolerate
         self._cap = cap
         self._log_wealth = deal(len(MULTIPLES))
+        self._capped = False
+
+    @property
+    def capped(self) -> bool:
+        """Whether the last interval with both revisions said more than the cap let through."""
+        return self._capped
 
     def update(self, strata: Sequence[Stratum], burst: float = 1.0, seconds: float = 15.0) -> float:
         """Take in one interval.
@@ -61,6 +67,8 @@ class HarmEvidence(EValue):
             grown.append(bet + math.fsum(self._log_ratio(stratum, multiple, burst) for stratum in comparable))
         excess = self._excess(log_sum(grown) - self.log_e)
         self._log_wealth = redeal([value - excess for value in grown], seconds)
+        if comparable:
+            self._capped = excess > 0.0
         return self.log_e
 
     def _excess(self, growth: float) -> float:
@@ -75,6 +83,7 @@ class HarmEvidence(EValue):
         return {
             "tolerate": write_float(self._tolerate),
             "cap": None if self._cap is None else write_float(self._cap),
+            "capped": self._capped,
             "logWealth": write_floats(self._log_wealth),
         }
 
@@ -84,4 +93,5 @@ class HarmEvidence(EValue):
         cap = status.get("cap")
         evidence = cls(read_float(status["tolerate"]), None if cap is None else read_float(cap))
         evidence._log_wealth = read_floats(status["logWealth"], length=len(MULTIPLES) + 1)
+        evidence._capped = bool(status["capped"])
         return evidence

@@ -169,13 +169,15 @@ def bursty_errors(case: Case) -> Verdict | None:
 def too_little_evidence(case: Case) -> Verdict | None:
     """Suspicion that is no proof; harm that surely does not matter is none."""
     errors = case.evidence.errors
+    suspected = errors.harm.capped or reaches(errors.harm.log_e, HOLD_LINE)
     if errors.above is not None and reaches(errors.above.log_e, HOLD_LINE):
         evidence = f"evidence of being over the limit {of_line(errors.above.log_e, case.rules.harm_line)}"
-    elif reaches(errors.harm.log_e, HOLD_LINE) and reaches(errors.material.log_e, 1.0):
+    elif suspected and reaches(errors.material.log_e, 1.0):
         evidence = f"evidence of harm {of_line(errors.harm.log_e, case.rules.harm_line)}"
+        evidence += ", held down as all of it comes from one interval" if errors.harm.capped else ""
     else:
         return None
-    return _hold("TooLittleEvidence", f"{_errors(case)}; {evidence}, nothing rises from {HOLD_LINE:.0f} on")
+    return _hold("TooLittleEvidence", f"{_errors(case)}; {evidence}: nothing rises on a suspicion")
 
 
 def query_without_answer(case: Case) -> Verdict | None:

@@ -4,10 +4,14 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 
+from hypothesis import settings
+
 from tidegate.judge.counts import CellCounts, count_cell
 from tidegate.judge.grid import Cell
 from tidegate.judge.samples import ProxySamples, Sample, Series, SlotSeries
 from tidegate.judge.strata import Counts, Stratum
+
+FEW_EXAMPLES = settings(max_examples=40, deadline=None)
 
 PROXY = {"namespace": "gateways", "pod": "envoy-0", "job": "envoy", "instance": "10.0.0.1:19001"}
 

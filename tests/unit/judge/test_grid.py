@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.judge.builders import FEW_EXAMPLES
 from tidegate.judge.grid import Cell, Grid, complete_cells, interval_length
 
 
@@ -89,6 +90,7 @@ def test_a_length_that_is_none_is_refused() -> None:
         Grid(0.0, 0.0)
 
 
+@FEW_EXAMPLES
 @given(
     scrapes=st.lists(st.floats(0.0, 600.0), min_size=1, max_size=60),
     polls=st.lists(st.floats(0.0, 700.0), max_size=20),
