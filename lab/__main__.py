@@ -2,8 +2,11 @@
 
 import argparse
 import sys
+from pathlib import Path
 
+from lab.builds import kubernetes_programs
 from lab.errors import LabError
+from lab.images import OPERATOR_IMAGE, import_archive, import_images, import_model, operator_image
 from lab.instance import FLAVOURS, Instance, find_instances
 from lab.lifecycle import down, status, up
 from lab.namespaces import Namespaces
@@ -29,10 +32,25 @@ def parser() -> argparse.ArgumentParser:
     stop.add_argument("--name", action="append", help="an instance (default: all); may be repeated")
     commands.add_parser("status", help="tell how every lab is; exit code 1 unless all run")
     add_instance_options(commands.add_parser("kubeconfig", help="print the path of a lab's kubeconfig"))
+    add_image_commands(commands)
     execute = commands.add_parser("exec", help="run a command inside a lab's namespaces, on its node")
     add_instance_options(execute)
     execute.add_argument("program", nargs=argparse.REMAINDER, metavar="-- COMMAND ...")
     return top
+
+
+def add_image_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the commands that bring images into a lab's containerd."""
+    load = commands.add_parser("load-image", help="import archives of `docker save` or of the OCI layout")
+    add_instance_options(load)
+    load.add_argument("archive", nargs="+", type=Path, help="tar file")
+    image = commands.add_parser("image", help="build an image and import it")
+    kinds = image.add_subparsers(dest="kind", required=True)
+    add_instance_options(kinds.add_parser("operator", help=f"this tree's operator as {OPERATOR_IMAGE}"))
+    model = kinds.add_parser("model", help="a directory as the root of an image, for an image volume")
+    add_instance_options(model)
+    model.add_argument("directory", type=Path)
+    model.add_argument("reference", help="the image's name, such as localhost/models/filetype:1")
 
 
 def add_instance_options(command: argparse.ArgumentParser) -> None:
@@ -76,13 +94,45 @@ def run_kubeconfig(arguments: argparse.Namespace) -> None:
     print(instance_of(arguments).kubeconfig)
 
 
+def run_load_image(arguments: argparse.Namespace) -> None:
+    """Import image archives."""
+    reporter = Reporter()
+    programs = kubernetes_programs(Reporter(quiet=True))
+    for archive in arguments.archive:
+        with reporter.step(f"import {archive}"):
+            import_archive(Namespaces(instance_of(arguments)), programs, archive)
+
+
+def run_image(arguments: argparse.Namespace) -> None:
+    """Build and import one image."""
+    reporter = Reporter()
+    namespaces = Namespaces(instance_of(arguments))
+    programs = kubernetes_programs(Reporter(quiet=True))
+    if arguments.kind == "operator":
+        image = operator_image(reporter)
+        with reporter.step(f"import {image.reference}"):
+            import_images(namespaces, programs, [image])
+    else:
+        with reporter.step(f"pack and import {arguments.reference}"):
+            image = import_model(namespaces, programs, arguments.directory, arguments.reference)
+    reporter.line(f"{image.reference}@{image.digest}")
+
+
 def run_exec(arguments: argparse.Namespace) -> None:
     """Run a command inside; this process becomes it."""
     program = arguments.program[1:] if arguments.program[:1] == ["--"] else arguments.program
     Namespaces(instance_of(arguments)).execute(program)
 
 
-COMMANDS = {"up": run_up, "down": run_down, "status": run_status, "kubeconfig": run_kubeconfig, "exec": run_exec}
+COMMANDS = {
+    "up": run_up,
+    "down": run_down,
+    "status": run_status,
+    "kubeconfig": run_kubeconfig,
+    "load-image": run_load_image,
+    "image": run_image,
+    "exec": run_exec,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -40,7 +40,9 @@ def locked(file: Path) -> Iterator[None]:
         yield
 
 
-def artifact(kind: str, key: str, reporter: Reporter, build: Callable[[Path, Step], None]) -> Path:
+def artifact(
+    kind: str, key: str, reporter: Reporter, build: Callable[[Path, Step], None], *, kept: int = KEPT_PER_KIND
+) -> Path:
     """Return the directory `kind`/`key` of the cache, built into a partial directory first where absent.
 
     Parameters
@@ -51,6 +53,8 @@ def artifact(kind: str, key: str, reporter: Reporter, build: Callable[[Path, Ste
         A `digest` of all inputs of the build.
     build
         Fills the empty directory it is given.
+    kept
+        How many entries of this kind stay in the cache, the most recently used.
     """
     directory = cache_root() / kind / key
     with reporter.step(f"build {kind}") as step, locked(cache_root() / f"{kind}.lock"):
@@ -63,12 +67,12 @@ def artifact(kind: str, key: str, reporter: Reporter, build: Callable[[Path, Ste
             build(partial, step)
             partial.rename(directory)
         os.utime(directory)
-        prune(directory.parent)
+        prune(directory.parent, kept)
     return directory
 
 
-def prune(kind: Path) -> None:
-    """Remove all but the most recently used entries of one kind."""
+def prune(kind: Path, kept: int) -> None:
+    """Remove all but the `kept` most recently used entries of one kind."""
     entries = sorted(kind.iterdir(), key=lambda entry: entry.stat().st_mtime, reverse=True)
-    for entry in entries[KEPT_PER_KIND:]:
+    for entry in entries[kept:]:
         shutil.rmtree(entry, ignore_errors=True)

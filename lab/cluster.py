@@ -9,7 +9,7 @@ from string import Template
 from lab.builds import KUBERNETES
 from lab.cache import digest
 from lab.control_plane import NODE_NAME
-from lab.images import COREDNS_IMAGE, ENVOY_IMAGE, PROMETHEUS_IMAGE, import_images, lab_images
+from lab.images import COREDNS_IMAGE, ENVOY_IMAGE, PROMETHEUS_IMAGE
 from lab.instance import Instance
 from lab.kubectl import Kubectl
 from lab.ledger import Ledger
@@ -30,10 +30,7 @@ def equip(namespaces: Namespaces, programs: Path, ledger: Ledger, reporter: Repo
     """
     instance = namespaces.instance
     kubectl = Kubectl(instance, programs)
-    images = lab_images(programs, reporter)
-    image_key = digest(*(image.reference + image.digest for image in images))
     step = Steps(ledger, reporter).run
-    step("import images", image_key, lambda: import_images(namespaces, programs, images))
     step("node ready with GPUs", "1", lambda: prepare_node(kubectl))
     for name in ("coredns", "prometheus"):
         manifest = read_manifest(name, instance)
@@ -41,7 +38,7 @@ def equip(namespaces: Namespaces, programs: Path, ledger: Ledger, reporter: Repo
     step("install Envoy Gateway", KUBERNETES.key, lambda: install_gateway(instance, programs))
     manifest = read_manifest("gateway", instance)
     step("apply gateway", digest(manifest), partial(kubectl.apply, manifest))
-    step("all pods ready", digest(image_key, MANIFESTS), lambda: wait_for_pods(kubectl))
+    step("all pods ready", digest(MANIFESTS), lambda: wait_for_pods(kubectl))
     return gateway_address(kubectl)
 
 

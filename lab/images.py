@@ -162,13 +162,13 @@ def import_images(namespaces: Namespaces, programs: Path, images: Iterable[Image
     """Stream images into containerd, leaving out layers it has."""
     ctr = ctr_command(namespaces, programs)
     present = set(namespaces.run([*ctr, "content", "list", "--quiet"]).split())
-    with namespaces.feed([*ctr, "images", "import", "-"]) as stream:
+    with namespaces.feed([*ctr, "images", "import", "--local", "-"]) as stream:
         write_archive(stream, list(images), present=present)
 
 
 def import_archive(namespaces: Namespaces, programs: Path, archive: Path) -> None:
     """Import a tar file of an image as `docker save` or `buildah push oci-archive:` writes it."""
-    namespaces.run([*ctr_command(namespaces, programs), "images", "import", str(archive.resolve())])
+    namespaces.run([*ctr_command(namespaces, programs), "images", "import", "--local", str(archive.resolve())])
 
 
 def ctr_command(namespaces: Namespaces, programs: Path) -> list[str]:

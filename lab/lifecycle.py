@@ -1,7 +1,7 @@
 """Bringing a lab up, down, and telling how it is."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,12 @@ from lab.cache import digest, locked
 from lab.cgroups import remove_cgroups
 from lab.cluster import equip
 from lab.external import external_kubeconfig, is_external
+from lab.image_store import provide_images, store_key
+from lab.images import lab_images
 from lab.instance import Flavour, Instance, find_instances, state_root
 from lab.ledger import Ledger
 from lab.namespaces import Namespaces
+from lab.oci import Image
 from lab.processes import Registry
 from lab.progress import Reporter
 from lab.requirements import require_machine
@@ -66,37 +69,38 @@ def bring_up(instance: Instance, reporter: Reporter) -> Lab:
     """Run every step that was not yet run for this start of the lab with the same inputs."""
     require_machine(instance, reporter)
     programs = kubernetes_programs(reporter)
+    images = lab_images(programs, reporter) if instance.has_node else []
     ledger = Ledger(instance)
     namespaces = Namespaces(instance)
-    key = digest(KUBERNETES.key, instance.flavour, *SOURCES)
+    key = digest(KUBERNETES.key, instance.flavour, store_key(images), *SOURCES)
     if ledger.done("core", key) and broken(instance) is None:
         reporter.line(f"running  {instance.flavour} lab {instance.name}")
     else:
-        start_core(namespaces, programs, reporter)
+        start_core(namespaces, programs, images, reporter)
         ledger.record("core", key)
-    if not instance.has_node:
-        return Lab(instance.kubeconfig)
-    return Lab(instance.kubeconfig, equip(namespaces, programs, ledger, reporter))
+    return Lab(instance.kubeconfig, equip(namespaces, programs, ledger, reporter) if instance.has_node else None)
 
 
-def start_core(namespaces: Namespaces, programs: Path, reporter: Reporter) -> None:
+def start_core(namespaces: Namespaces, programs: Path, images: Sequence[Image], reporter: Reporter) -> None:
     """Remove whatever an earlier start left, and start the control plane and the node's programs."""
     instance = namespaces.instance
     with reporter.step("clean up"):
         clean(instance)
     instance.logs.mkdir(parents=True)
     (instance.state / "flavour").write_text(instance.flavour)
-    binaries = programs / "bin"
     with reporter.step("namespaces and certificates"):
-        namespaces.create(binaries / "pause")
+        namespaces.create(programs / "bin/pause")
         if instance.has_node:
             network.create(instance, namespaces)
         control_plane.write_identities(instance)
+    if instance.has_node:
+        node.prepare(instance)
+        provide_images(namespaces, programs, images, reporter)
     with reporter.step("control plane"):
-        control_plane.start(namespaces, binaries)
+        control_plane.start(namespaces, programs / "bin")
     if instance.has_node:
         with reporter.step("node"):
-            node.start(namespaces, binaries)
+            node.start(namespaces, programs)
 
 
 def down(names: Iterable[str] | None = None, *, reporter: Reporter | None = None) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from lab.instance import Instance
 from lab.namespaces import Namespaces
 from lab.waiting import wait_until
 
+CONTAINERD = "containerd"
 PAUSE_IMAGE = "localhost/tidegate/pause:lab"
 GPU_RESOURCE = "nvidia.com/gpu"
 GPU_COUNT = 8
@@ -20,17 +22,17 @@ KUBELET_PORT = 10250
 CAP_SYS_RESOURCE = 24
 
 
-def start(namespaces: Namespaces, programs: Path) -> None:
-    """Start the node's programs and wait until containerd answers; the node itself becomes Ready a little later."""
-    instance = namespaces.instance
+def prepare(instance: Instance) -> None:
+    """Make what the node's programs need to start: cgroups and configuration files."""
     create_cgroups(instance.cgroup)
     write_configuration(instance)
-    # containerd finds its shim and runc on PATH.
-    path = f"{programs}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    containerd = ["containerd", "--config", str(instance.state / "containerd.toml")]
-    namespaces.spawn("containerd", ["env", f"PATH={path}", *containerd])
-    wait_until("containerd", lambda: not_answering(instance), seconds=30)
-    kubelet_options = [
+
+
+def start(namespaces: Namespaces, programs: Path) -> None:
+    """Start the node's programs; the node itself becomes Ready a few seconds later."""
+    instance = namespaces.instance
+    spawn_containerd(namespaces, programs)
+    options = [
         f"--config={instance.state / 'kubelet.yaml'}",
         f"--kubeconfig={instance.pki / f'{NODE_NAME}.kubeconfig'}",
         f"--root-dir={instance.state / 'kubelet'}",
@@ -38,8 +40,31 @@ def start(namespaces: Namespaces, programs: Path) -> None:
         f"--hostname-override={NODE_NAME}",
         f"--node-ip={instance.address}",
     ]
-    namespaces.spawn("kubelet", [str(programs / "kubelet"), *kubelet_options])
-    namespaces.spawn("kube-proxy", [str(programs / "kube-proxy"), f"--config={instance.state / 'kube-proxy.yaml'}"])
+    namespaces.spawn("kubelet", [str(programs / "bin/kubelet"), *options])
+    namespaces.spawn("kube-proxy", [str(programs / "bin/kube-proxy"), f"--config={instance.state / 'kube-proxy.yaml'}"])
+
+
+def spawn_containerd(namespaces: Namespaces, programs: Path) -> None:
+    """Start containerd and wait until it can be asked."""
+    instance = namespaces.instance
+    # containerd finds its shim and runc on PATH.
+    path = f"{programs / 'bin'}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    command = ["containerd", "--config", str(instance.state / "containerd.toml")]
+    namespaces.spawn(CONTAINERD, ["env", f"PATH={path}", *command])
+    wait_until(CONTAINERD, lambda: not_answering(instance), seconds=30)
+
+
+def stop_containerd(namespaces: Namespaces) -> None:
+    """Stop containerd in good order, so that its databases are whole."""
+    process = namespaces.registry.read()[CONTAINERD]
+    process.send(signal.SIGTERM)
+    wait_until("the end of containerd", lambda: "it still runs" if process.alive else None, seconds=30)
+    containerd_socket(namespaces.instance).unlink(missing_ok=True)
+
+
+def store_directory(instance: Instance) -> Path:
+    """Return where containerd keeps images, layers and its databases."""
+    return instance.state / "containerd"
 
 
 def containerd_socket(instance: Instance) -> Path:
@@ -70,7 +95,7 @@ def containerd_configuration(instance: Instance) -> str:
     restrict = json.dumps(not may_lower_oom_score())
     return f"""
 version = 3
-root = "{instance.state / "containerd"}"
+root = "{store_directory(instance)}"
 state = "/run/containerd"
 disabled_plugins = ["io.containerd.nri.v1.nri", "io.containerd.tracing.processor.v1.otlp"]
 

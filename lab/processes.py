@@ -27,11 +27,11 @@ class Process:
         """Whether this very process runs (a zombie does not)."""
         return self == read_process(self.pid)
 
-    def kill(self) -> None:
-        """Kill the process where it still is the one recorded."""
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the process where it still is the one recorded."""
         if self.alive:
             try:
-                os.kill(self.pid, signal.SIGKILL)
+                os.kill(self.pid, number)
             except ProcessLookupError:
                 return
 
@@ -90,7 +90,7 @@ class Registry:
         def remaining() -> str | None:
             members = self.members()
             for process in members:
-                process.kill()
+                process.send(signal.SIGKILL)
             return f"still running: {[process.pid for process in members]}" if members else None
 
         wait_until("the end of the lab's processes", remaining, seconds=KILL_SECONDS)
