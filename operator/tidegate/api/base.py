@@ -1,23 +1,12 @@
-"""What every model of the resource shares, and how a CEL rule is attached to one."""
+"""What every model of the resource shares."""
 
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-VALIDATIONS = "x-kubernetes-validations"
 PRESERVE_UNKNOWN = "x-kubernetes-preserve-unknown-fields"
 INT_OR_STRING = "x-kubernetes-int-or-string"
-LIST_TYPE = "x-kubernetes-list-type"
-LIST_MAP_KEYS = "x-kubernetes-list-map-keys"
-MAX_PROPERTIES = "maxProperties"
-
-DECIMAL = r"^[0-9]{1,9}([.][0-9]{1,9})?$"
-SIGNED_DECIMAL = r"^-?[0-9]{1,9}([.][0-9]{1,9})?$"
-OBJECT_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
-ENDS_IN_PARENT = "(^|/)[.][.](/|$)"
-
-Schema = dict[str, Any]
 
 
 class ApiModel(BaseModel):
@@ -40,44 +29,16 @@ class SpecModel(ApiModel):
     model_config = ConfigDict(frozen=True)
 
 
-def rule(expression: str, message: str = "", *, found: str = "", path: str = "") -> dict[str, str]:
-    """Build one CEL rule.
-
-    Parameters
-    ----------
-    expression
-        CEL that is true for what is accepted; `self` is the value the rule is attached to.
-    message
-        What to tell where it is false.
-    found
-        CEL for the same message with the value found in it; `message` stands in where it cannot be evaluated.
-    path
-        JSONPath below `self` of the field to blame, such as ``.min``.
-    """
-    entries = {"rule": expression, "message": message, "messageExpression": found, "fieldPath": path}
-    return {key: value for key, value in entries.items() if value}
+def list_map(*keys: str) -> dict[str, Any]:
+    """Schema extension for a list whose entries are told apart by `keys`: no two are equal, each is applied alone."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
 
 
-def rules(*entries: dict[str, str]) -> Schema:
-    """Schema extension that attaches CEL rules to a field or a model."""
-    return {VALIDATIONS: list(entries)}
+LIST_SET: dict[str, Any] = {"x-kubernetes-list-type": "set"}
+"""Schema extension for a list of different strings."""
 
-
-def matches(pattern: str, message: str) -> Schema:
-    """Rule that a string matches `pattern`; unlike the schema's own `pattern` it answers with a sentence."""
-    return rules(
-        rule(
-            f"self.matches({cel_string(pattern)})",
-            message,
-            found=f"{cel_string('found ')} + self + {cel_string('; ' + message)}",
-        )
-    )
-
-
-def cel_string(text: str) -> str:
-    """Quote `text` as a CEL string literal."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+LIST_ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
+"""Schema extension for a list that is applied as a whole."""
 
 
 def _written_as_number(value: object) -> object:

@@ -2,13 +2,51 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from tidegate.api.base import FreeObject, SpecModel
+from tidegate.api.base import LIST_ATOMIC, LIST_SET, FreeObject, SpecModel, list_map
+from tidegate.api.cel import LABEL_VALUE, Rule, matches, object_name, quoted, rule, rules
+
+QUALIFIED_NAME = (
+    "^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+)
+_QUALIFIED = f"name.matches({quoted(QUALIFIED_NAME)})"
+
+
+def _keys(condition: str, message: str) -> Rule:
+    return rule(f"self.all(name, {condition})", message, found=f"self.filter(name, !({condition})).join(', ')")
+
+
+_QUALIFIED_KEYS = _keys(_QUALIFIED, "expected keys such as name or example.com/name")
+_LABEL = Field(
+    max_length=63, json_schema_extra=matches(LABEL_VALUE, "expected a label value: letters, digits, '-', '_' and '.'")
+)
+LabelValue = Annotated[str, _LABEL]
 
 
 class Toleration(SpecModel):
     """One taint the pods tolerate."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "self.operator != 'Exists' || self.value == ''",
+                "expected no value with operator Exists: remove it, or compare with operator Equal",
+                found="self.value",
+                path=".value",
+            ),
+            rule(
+                "self.operator == 'Exists' || self.key != ''",
+                "expected a key: name the taint's key, or set operator: Exists to tolerate every taint",
+                path=".key",
+            ),
+            rule(
+                "!has(self.tolerationSeconds) || has(self.effect) && self.effect == 'NoExecute'",
+                "expected effect: NoExecute beside tolerationSeconds: no other effect removes running pods",
+                path=".tolerationSeconds",
+            ),
+        )
+    )
 
     key: Annotated[str, Field(max_length=317)] = ""
     """Key of the taint; empty with operator Exists for every taint."""
@@ -42,6 +80,16 @@ class Affinity(SpecModel):
 class TopologySpreadConstraint(SpecModel):
     """How the pods spread over zones or nodes."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.minDomains) || self.whenUnsatisfiable == 'DoNotSchedule'",
+                "expected whenUnsatisfiable: DoNotSchedule beside minDomains",
+                path=".minDomains",
+            )
+        )
+    )
+
     topology_key: Annotated[str, Field(min_length=1, max_length=317)]
     """Node label whose values are the domains, such as `topology.kubernetes.io/zone`."""
 
@@ -54,7 +102,9 @@ class TopologySpreadConstraint(SpecModel):
     label_selector: FreeObject | None = None
     """Which pods are counted (meta/v1 LabelSelector). Default when unset: none are, so set it."""
 
-    match_label_keys: Annotated[list[Annotated[str, Field(max_length=317)]], Field(max_length=8)] = []
+    match_label_keys: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=317)]], Field(max_length=8, json_schema_extra=LIST_SET)
+    ] = []
     """Labels by whose values pods are counted apart, such as `tidegate.dev/revision`."""
 
     min_domains: Annotated[int, Field(ge=1, le=1000)] | None = None
@@ -70,46 +120,82 @@ class TopologySpreadConstraint(SpecModel):
 class Placement(SpecModel):
     """Where the pods run."""
 
-    node_selector: dict[str, Annotated[str, Field(max_length=63)]] = {}
+    node_selector: Annotated[dict[str, LabelValue], Field(max_length=32, json_schema_extra=rules(_QUALIFIED_KEYS))] = {}
     """Labels a node must have."""
 
-    tolerations: Annotated[list[Toleration], Field(max_length=32)] = []
+    tolerations: Annotated[list[Toleration], Field(max_length=32, json_schema_extra=LIST_ATOMIC)] = []
     """Taints the pods tolerate."""
 
     affinity: Affinity = Affinity()
     """Affinity rules."""
 
-    topology_spread_constraints: Annotated[list[TopologySpreadConstraint], Field(max_length=8)] = []
+    topology_spread_constraints: Annotated[
+        list[TopologySpreadConstraint], Field(max_length=8, json_schema_extra=LIST_ATOMIC)
+    ] = []
     """How the pods spread over zones or nodes."""
 
-    priority_class_name: Annotated[str, Field(max_length=253)] = ""
+    priority_class_name: Annotated[
+        str, Field(max_length=253, json_schema_extra=object_name("PriorityClass", optional=True))
+    ] = ""
     """PriorityClass of the pods; empty for the cluster's own default."""
 
-    runtime_class_name: Annotated[str, Field(max_length=253)] = ""
+    runtime_class_name: Annotated[
+        str, Field(max_length=253, json_schema_extra=object_name("RuntimeClass", optional=True))
+    ] = ""
     """RuntimeClass of the pods, such as `nvidia`; empty for the cluster's own default."""
 
-    scheduler_name: Annotated[str, Field(max_length=253)] = ""
+    scheduler_name: Annotated[str, Field(max_length=253, json_schema_extra=object_name("scheduler", optional=True))] = (
+        ""
+    )
     """Scheduler of the pods; empty for the cluster's own default."""
 
 
 class LocalObjectReference(SpecModel):
     """An object in the same namespace."""
 
-    name: Annotated[str, Field(max_length=253)]
+    name: Annotated[str, Field(max_length=253, json_schema_extra=object_name("Secret"))]
     """Name of the object."""
 
 
 class PodSpec(SpecModel):
     """What else the pods carry."""
 
-    labels: dict[str, Annotated[str, Field(max_length=63)]] = {}
+    labels: Annotated[
+        dict[str, LabelValue],
+        Field(
+            max_length=32,
+            json_schema_extra=rules(
+                _QUALIFIED_KEYS,
+                _keys(
+                    "!name.startsWith('tidegate.dev/') && !name.startsWith('app.kubernetes.io/')",
+                    "expected no label under tidegate.dev/ or app.kubernetes.io/: the operator sets those itself",
+                ),
+            ),
+        ),
+    ] = {}
     """Labels of the pods, besides the operator's own."""
 
-    annotations: dict[str, Annotated[str, Field(max_length=4096)]] = {}
+    annotations: Annotated[
+        dict[str, Annotated[str, Field(max_length=4096)]],
+        Field(
+            max_length=32,
+            json_schema_extra=rules(
+                _QUALIFIED_KEYS,
+                _keys(
+                    "!name.startsWith('tidegate.dev/')",
+                    "expected no annotation under tidegate.dev/: the operator sets those itself",
+                ),
+            ),
+        ),
+    ] = {}
     """Annotations of the pods, besides the operator's own."""
 
-    service_account_name: Annotated[str, Field(max_length=253)] = ""
+    service_account_name: Annotated[
+        str, Field(max_length=253, json_schema_extra=object_name("ServiceAccount", optional=True))
+    ] = ""
     """ServiceAccount of the pods, whose token is then mounted; empty for none."""
 
-    image_pull_secrets: Annotated[list[LocalObjectReference], Field(max_length=16)] = []
+    image_pull_secrets: Annotated[
+        list[LocalObjectReference], Field(max_length=16, json_schema_extra=list_map("name"))
+    ] = []
     """Secrets with registry credentials, for the server's image and the model's."""

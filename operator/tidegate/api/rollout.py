@@ -2,17 +2,66 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from tidegate.api.base import SpecModel
+from tidegate.api.base import LIST_ATOMIC, SpecModel, list_map
+from tidegate.api.cel import both_decimals, decimal, exactly_one, matches, rule, rules
 
-Decimal = Annotated[str, Field(max_length=20)]
+_IN_QUOTES = "in quotation marks, such as"
+Percent = Annotated[
+    str,
+    Field(
+        max_length=20,
+        json_schema_extra=decimal(
+            "number > 0.0 && number < 100.0", f'expected a number over 0 and under 100 {_IN_QUOTES} "0.5"'
+        ),
+    ),
+]
+Rate = Annotated[
+    str,
+    Field(
+        max_length=20,
+        json_schema_extra=decimal(
+            "number > 0.0 && number <= 0.5", f'expected a number over 0 and at most 0.5 {_IN_QUOTES} "0.01"'
+        ),
+    ),
+]
+OddsRatio = Annotated[
+    str,
+    Field(
+        max_length=20,
+        json_schema_extra=decimal(
+            "number >= 1.0 && number <= 1000.0", f'expected a number from 1 to 1000 {_IN_QUOTES} "1.25"'
+        ),
+    ),
+]
+Bound = Annotated[
+    str,
+    Field(
+        max_length=20,
+        json_schema_extra=decimal("", f'expected a decimal number {_IN_QUOTES} "0.92"', signed=True),
+    ),
+]
 
 
 class WeightStep(SpecModel):
     """Give the candidate a share of the traffic and judge it there."""
 
-    percent: Annotated[int, Field(ge=1, le=100)]
+    percent: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=100,
+            json_schema_extra=rules(
+                rule(
+                    "self <= 50",
+                    "expected 1 to 50: the candidate is judged beside stable, and promotion, not a step, gives it all "
+                    "traffic",
+                    found="string(self)",
+                )
+            ),
+        ),
+    ]
     """Share of the traffic in percent, 1 to 50; less where the candidate's pods do not carry it."""
 
     seconds: Annotated[int, Field(ge=1, le=86_400)] = 60
@@ -29,6 +78,8 @@ class PauseStep(SpecModel):
 class Step(SpecModel):
     """One step of a rollout: exactly one of the fields."""
 
+    model_config = ConfigDict(json_schema_extra=exactly_one("kinds of step", "weight", "pause"))
+
     weight: WeightStep | None = None
     """Give the candidate a share of the traffic. Default when unset: the step is of another kind."""
 
@@ -36,17 +87,25 @@ class Step(SpecModel):
     """Wait; `{}` for a person. Default when unset: the step is of another kind."""
 
 
-def _default_steps() -> list[Step]:
-    return [Step(weight=WeightStep(percent=percent)) for percent in (5, 25, 50)]
-
-
 class ErrorLimit(SpecModel):
     """The user's own limit of bad requests: answered 5xx, or abandoned by the client."""
 
-    max_share_percent: Decimal = "1"
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.ignoreBelowPercent) || "
+                + both_decimals("self.ignoreBelowPercent", "self.maxSharePercent", "<"),
+                "expected ignoreBelowPercent under maxSharePercent",
+                found="self.ignoreBelowPercent + ' beside ' + self.maxSharePercent",
+                path=".ignoreBelowPercent",
+            )
+        )
+    )
+
+    max_share_percent: Percent = "1"
     """Largest share of bad requests in percent; a candidate over it is never promoted."""
 
-    ignore_below_percent: Decimal | None = None
+    ignore_below_percent: Percent | None = None
     """Share of bad requests in percent up to which nothing is rolled back, however much better stable is.
     Default when unset: a tenth of maxSharePercent."""
 
@@ -64,17 +123,37 @@ class ErrorLimit(SpecModel):
 class Query(SpecModel):
     """The user's own PromQL, asked once an interval."""
 
-    name: Annotated[str, Field(max_length=63)]
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule("has(self.min) || has(self.max)", "expected min, max or both: without a bound no value fails"),
+            rule(
+                f"!has(self.min) || !has(self.max) || {both_decimals('self.min', 'self.max', '<=')}",
+                "expected min at most max",
+                found="self.min + ' over ' + self.max",
+                path=".min",
+            ),
+        )
+    )
+
+    name: Annotated[
+        str,
+        Field(
+            max_length=63,
+            json_schema_extra=matches(
+                "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", "expected lowercase letters, digits and '-', such as accuracy"
+            ),
+        ),
+    ]
     """Name in decisions and messages."""
 
     query: Annotated[str, Field(min_length=1, max_length=4096)]
     """PromQL with one value as its answer. `{{ namespace }}`, `{{ name }}`, `{{ stable }}` and `{{ candidate }}` are
     filled in."""
 
-    min: Decimal | None = None
+    min: Bound | None = None
     """Least value that passes, a number in the query's own unit. Default when unset: no lower bound."""
 
-    max: Decimal | None = None
+    max: Bound | None = None
     """Largest value that passes, a number in the query's own unit. Default when unset: no upper bound."""
 
     failures: Annotated[int, Field(ge=1, le=100)] = 3
@@ -94,17 +173,28 @@ class Query(SpecModel):
 class Statistics(SpecModel):
     """How sure the judge has to be. Decimal numbers, written as strings."""
 
-    false_rollback_rate: Decimal = "0.01"
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                both_decimals("self.promoteBelowOddsRatio", "self.tolerateOddsRatio", ">"),
+                "expected promoteBelowOddsRatio over tolerateOddsRatio: what is tolerated must be fit for promotion",
+                found="self.promoteBelowOddsRatio + ' beside ' + self.tolerateOddsRatio",
+                path=".promoteBelowOddsRatio",
+            )
+        )
+    )
+
+    false_rollback_rate: Rate = "0.01"
     """Share of rollouts of a harmless candidate that may be rolled back, over 0 and at most 0.5."""
 
-    false_promotion_rate: Decimal = "0.05"
+    false_promotion_rate: Rate = "0.05"
     """Share of rollouts of a candidate worse than promoteBelowOddsRatio that may be promoted, over 0 and at most
     0.5."""
 
-    tolerate_odds_ratio: Decimal = "1.25"
+    tolerate_odds_ratio: OddsRatio = "1.25"
     """Odds ratio of bad requests, candidate to stable, that is still harmless; at least 1."""
 
-    promote_below_odds_ratio: Decimal = "2"
+    promote_below_odds_ratio: OddsRatio = "2"
     """Odds ratio of bad requests, candidate to stable, the candidate must be shown to stay under; over
     tolerateOddsRatio."""
 
@@ -132,13 +222,24 @@ class Statistics(SpecModel):
 class Analysis(SpecModel):
     """What the candidate is judged by."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "self.bakeSeconds <= self.maxSeconds",
+                "expected bakeSeconds at most maxSeconds: nothing could be promoted in time",
+                found="string(self.bakeSeconds) + ' over ' + string(self.maxSeconds)",
+                path=".bakeSeconds",
+            )
+        )
+    )
+
     interval_seconds: Annotated[int, Field(ge=5, le=3600)] = 10
     """Seconds between two looks at the metrics; stretched to two scrapes where scrapes are rarer."""
 
     errors: ErrorLimit = ErrorLimit()
     """The limit of bad requests."""
 
-    queries: Annotated[list[Query], Field(max_length=10)] = []
+    queries: Annotated[list[Query], Field(max_length=10, json_schema_extra=list_map("name"))] = []
     """The user's own PromQL queries."""
 
     bake_seconds: Annotated[int, Field(ge=0, le=86_400)] = 60
@@ -161,10 +262,39 @@ class Capacity(SpecModel):
     """Seconds the candidate's pods may wait for a node; then they are removed and the rollout ends, not rejected."""
 
 
+_WEIGHTS = "self.filter(step, has(step.weight)).map(step, step.weight.percent)"
+_STEP_SECONDS = "self.steps.filter(step, has(step.weight)).map(step, step.weight.seconds).sum()"
+
+
 class Rollout(SpecModel):
     """How a new revision is brought in. A rollout under way keeps what was set when it started."""
 
-    steps: Annotated[list[Step], Field(min_length=1, max_length=20)] = Field(default_factory=_default_steps)
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                f"{_STEP_SECONDS} <= self.analysis.maxSeconds",
+                "expected the weight steps to take no more than analysis.maxSeconds in all: shorten them or raise it",
+                found=f"string({_STEP_SECONDS}) + ' s of steps beside ' + string(self.analysis.maxSeconds) + ' s'",
+                path=".steps",
+            )
+        )
+    )
+
+    steps: Annotated[
+        list[Step],
+        Field(
+            min_length=1,
+            max_length=20,
+            json_schema_extra=LIST_ATOMIC
+            | rules(
+                rule(
+                    f"{_WEIGHTS}.isSorted()",
+                    "expected weights that do not fall from one weight step to the next: put them in order",
+                    found=f"{_WEIGHTS}.map(percent, string(percent)).join(', ')",
+                )
+            ),
+        ),
+    ] = [Step(weight=WeightStep(percent=percent)) for percent in (5, 25, 50)]
     """Steps in their order; promotion follows the last."""
 
     analysis: Analysis = Analysis()

@@ -1,19 +1,27 @@
 """spec.runtime and spec.resources: the server that runs the model, and what one pod of it asks for."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from tidegate.api.base import Quantity, SpecModel
+from tidegate.api.base import LIST_ATOMIC, Quantity, SpecModel, list_map
+from tidegate.api.cel import SELF, exactly_one, matches, object_name, quoted, rule, rules
+from tidegate.api.source import IMAGE_REFERENCE_RULE
+
+OPERATORS_FLAGS = (
+    "^--(model-repository|model-store|allow-http|http-port|grpc-port|metrics-port|exit-timeout-secs)(=.*)?$"
+)
+
+_KEY = matches("^[-._a-zA-Z0-9]+$", "expected a key of the object: letters, digits, '-', '_' and '.'")
 
 
 class KeyReference(SpecModel):
     """One key of a Secret or a ConfigMap."""
 
-    name: Annotated[str, Field(max_length=253)]
+    name: Annotated[str, Field(max_length=253, json_schema_extra=object_name("Secret or ConfigMap"))]
     """Name of the object, in the same namespace."""
 
-    key: Annotated[str, Field(min_length=1, max_length=253)]
+    key: Annotated[str, Field(max_length=253, json_schema_extra=_KEY)]
     """Key in the object."""
 
     optional: bool = False
@@ -22,6 +30,8 @@ class KeyReference(SpecModel):
 
 class EnvVarSource(SpecModel):
     """Where a variable's value comes from: exactly one of the fields."""
+
+    model_config = ConfigDict(json_schema_extra=exactly_one("references", "secretKeyRef", "configMapKeyRef"))
 
     secret_key_ref: KeyReference | None = None
     """A key of a Secret. Default when unset: configMapKeyRef is used."""
@@ -33,7 +43,18 @@ class EnvVarSource(SpecModel):
 class EnvVar(SpecModel):
     """One environment variable of the server."""
 
-    name: Annotated[str, Field(max_length=128)]
+    model_config = ConfigDict(json_schema_extra=exactly_one("values", "value", "valueFrom"))
+
+    name: Annotated[
+        str,
+        Field(
+            max_length=128,
+            json_schema_extra=matches(
+                "^[-._a-zA-Z][-._a-zA-Z0-9]*$",
+                "expected a variable's name: letters, digits, '_', '-' and '.', no digit first",
+            ),
+        ),
+    ]
     """Name of the variable."""
 
     value: Annotated[str, Field(max_length=4096)] | None = None
@@ -43,16 +64,32 @@ class EnvVar(SpecModel):
     """Value from a Secret or a ConfigMap. Default when unset: value is used."""
 
 
+Argument = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=1024,
+        json_schema_extra=rules(
+            rule(
+                f"!self.matches({quoted(OPERATORS_FLAGS)})",
+                "expected no flag the operator sets itself (model repository, HTTP, ports, exit timeout): remove it",
+                found=SELF,
+            )
+        ),
+    ),
+]
+
+
 class TritonRuntime(SpecModel):
     """NVIDIA Triton Inference Server."""
 
-    image: Annotated[str, Field(max_length=512)] | None = None
+    image: Annotated[str, Field(min_length=1, max_length=512, json_schema_extra=IMAGE_REFERENCE_RULE)] | None = None
     """Server image. Default when unset: the operator's, written into each revision when it is created."""
 
-    args: Annotated[list[Annotated[str, Field(max_length=1024)]], Field(max_length=64)] = []
-    """Arguments of `tritonserver` besides those the operator sets (model repository, ports, exit timeout)."""
+    args: Annotated[list[Argument], Field(max_length=64, json_schema_extra=LIST_ATOMIC)] = []
+    """Arguments of `tritonserver` besides those the operator sets (model repository, HTTP, ports, exit timeout)."""
 
-    env: Annotated[list[EnvVar], Field(max_length=64)] = []
+    env: Annotated[list[EnvVar], Field(max_length=64, json_schema_extra=list_map("name"))] = []
     """Environment variables of the server."""
 
     shared_memory_bytes: Annotated[int, Field(ge=1_048_576, le=1_099_511_627_776)] = 268_435_456
@@ -62,15 +99,72 @@ class TritonRuntime(SpecModel):
 class RuntimeSpec(SpecModel):
     """The server that runs the model: exactly one of the fields."""
 
+    model_config = ConfigDict(json_schema_extra=exactly_one("runtimes", "triton"))
+
     triton: TritonRuntime | None = None
     """NVIDIA Triton Inference Server; `{}` takes every default. Default when unset: another runtime is used."""
+
+
+def _resource_rules() -> dict[str, Any]:
+    known = "name in ['cpu', 'memory', 'ephemeral-storage'] || name.startsWith('hugepages-') || name.contains('/')"
+    valid = "isQuantity(string(self[name])) && quantity(string(self[name])).sign() >= 0"
+    whole = f"!name.contains('/') || !({valid}) || quantity(string(self[name])).isInteger()"
+    shown = "name + ': ' + string(self[name])"
+    return rules(
+        rule(
+            f"self.all(name, {known})",
+            "expected cpu, memory, ephemeral-storage, hugepages-<size>, or a resource with its domain, such as "
+            "nvidia.com/gpu",
+            found=f"self.filter(name, !({known})).join(', ')",
+        ),
+        rule(
+            f"self.all(name, {valid})",
+            "expected a quantity that is not negative, such as 1, 500m or 2Gi",
+            found=f"self.filter(name, !({valid})).map(name, {shown}).join(', ')",
+        ),
+        rule(
+            f"self.all(name, {whole})",
+            "expected a whole number: such a device is not shared out in parts",
+            found=f"self.filter(name, !({whole})).map(name, {shown}).join(', ')",
+        ),
+    )
+
+
+ResourceList = Annotated[dict[str, Quantity], Field(max_length=16, json_schema_extra=_resource_rules())]
+
+
+def _limits_rules() -> dict[str, Any]:
+    def amount(field: str) -> str:
+        return f"string(self.{field}[name])"
+
+    quantities = f"isQuantity({amount('requests')}) && isQuantity({amount('limits')})"
+    compared = f"quantity({amount('requests')}).compareTo(quantity({amount('limits')}))"
+    over = f"name in self.limits && {quantities} && {compared} > 0"
+    unequal = f"name.contains('/') && (!(name in self.limits) || {quantities} && {compared} < 0)"
+    return rules(
+        rule(
+            f"!self.requests.exists(name, {over})",
+            "expected no request over its limit: lower the request or raise the limit",
+            found=f"self.requests.filter(name, {over}).map(name, name + ': ' + {amount('requests')} + ' over limit ' + "
+            f"{amount('limits')}).join(', ')",
+            path=".requests",
+        ),
+        rule(
+            f"!self.requests.exists(name, {unequal})",
+            "expected a limit equal to the request: set such a resource under limits only",
+            found=f"self.requests.filter(name, {unequal}).join(', ') + ' without an equal limit'",
+            path=".requests",
+        ),
+    )
 
 
 class ResourceRequirements(SpecModel):
     """Compute resources of the server container of one pod."""
 
-    limits: dict[str, Quantity] = {}
+    model_config = ConfigDict(json_schema_extra=_limits_rules())
+
+    limits: ResourceList = {}
     """Most of each resource one pod may use, as Kubernetes quantities; GPUs by their resource name."""
 
-    requests: dict[str, Quantity] = {}
+    requests: ResourceList = {}
     """What the scheduler sets aside for one pod, as Kubernetes quantities. Where a resource is missing: its limit."""

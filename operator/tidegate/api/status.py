@@ -1,11 +1,11 @@
 """status of a ModelDeployment: the operator's memory. Bounded, so that it can always be written."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from tidegate.api.base import PRESERVE_UNKNOWN, ApiModel
+from tidegate.api.base import LIST_ATOMIC, ApiModel, FreeObject, list_map
 from tidegate.api.rollout import Rollout
 
 MESSAGE_LENGTH = 4096
@@ -206,7 +206,7 @@ class RolloutStatus(StatusModel):
     withdraw: Withdrawal | None = None
     """Why the candidate is taken back; unset while it is not."""
 
-    evidence: Annotated[dict[str, Any], Field(json_schema_extra={PRESERVE_UNKNOWN: True})] = {}
+    evidence: FreeObject = {}
     """The judge's running evidence."""
 
     promoted_by: Annotated[str, Field(max_length=512)] | None = None
@@ -295,7 +295,7 @@ class ModelDeploymentStatus(StatusModel):
     observed_generation: Count | None = None
     """metadata.generation (a number) this status is about."""
 
-    conditions: Annotated[list[Condition], Field(max_length=16)] = []
+    conditions: Annotated[list[Condition], Field(max_length=16, json_schema_extra=list_map("type"))] = []
     """Ready, Reconciling and Stalled by the conventions of kstatus, and what they rest on."""
 
     replicas: Count = 0
@@ -322,16 +322,16 @@ class ModelDeploymentStatus(StatusModel):
     slots: Slots = Field(default_factory=Slots)
     """The route's two backends."""
 
-    revisions: Annotated[list[RevisionStatus], Field(max_length=3)] = []
+    revisions: Annotated[list[RevisionStatus], Field(max_length=3, json_schema_extra=list_map("name"))] = []
     """Revisions that have pods."""
 
     rollout: RolloutStatus | None = None
     """The rollout under way; unset for none."""
 
-    decisions: Annotated[list[Decision], Field(max_length=DECISIONS_KEPT)] = []
+    decisions: Annotated[list[Decision], Field(max_length=DECISIONS_KEPT, json_schema_extra=LIST_ATOMIC)] = []
     """Last verdicts, oldest first."""
 
-    rejected: Annotated[list[Rejection], Field(max_length=REJECTIONS_KEPT)] = []
+    rejected: Annotated[list[Rejection], Field(max_length=REJECTIONS_KEPT, json_schema_extra=LIST_ATOMIC)] = []
     """Revisions that were taken back, oldest first."""
 
     requests: Requests = Field(default_factory=Requests)
