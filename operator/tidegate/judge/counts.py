@@ -19,6 +19,7 @@ class ProblemKind(StrEnum):
 
     DuplicateSeries = "DuplicateSeries"
     NotScraped = "NotScraped"
+    UnnamedProxy = "UnnamedProxy"
     UnusableSample = "UnusableSample"
     UnmatchedSample = "UnmatchedSample"
 
@@ -80,6 +81,9 @@ def why_not_scraped(scrapes: Iterable[float], evaluation: float, length: float) 
 
 
 def _count_proxy(proxy: ProxySamples, cell: Cell) -> tuple[Stratum | None, list[Problem]]:
+    if not proxy.proxy:
+        message = "series without the labels that name a proxy pod are not counted; relabel the scrape job"
+        return None, [Problem(ProblemKind.UnnamedProxy, "unnamed proxies", message)]
     targets = _targets(proxy)
     target = _scraped_first(targets, cell.start, cell.end)
     if target is None:
@@ -112,7 +116,9 @@ class _Target:
 
     @cached_property
     def scrapes(self) -> list[float]:
-        return sorted(successful(self.up))
+        """Times of scrapes; one that shows counters succeeded even where the proxy says that it is going away."""
+        shown = {moment for series in self.series for moment, _ in series.samples}
+        return sorted({*successful(self.up), *(shown & {moment for moment, _ in self.up.samples})})
 
     @property
     def series(self) -> list[Series]:

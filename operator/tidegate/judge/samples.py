@@ -55,9 +55,10 @@ class ProxySamples:
     Parameters
     ----------
     proxy
-        namespace/pod.
+        namespace/pod; empty for series that do not name their pod, which are never counted.
     up
-        Its `up` series, one per scrape target: several if two jobs or two servers scrape the pod.
+        Its `up` series, or those of a gauge the proxy shows in every scrape with value 1; one per scrape target:
+        several if two jobs or two servers scrape the pod. Labels that tell targets apart must be on the counters too.
     candidate, stable
         Counters of both backends, fetched at the same evaluation time over the same range as `up`.
     """
@@ -69,8 +70,9 @@ class ProxySamples:
 
 
 def namespace_and_pod(labels: Mapping[str, str]) -> str:
-    """namespace/pod from the labels of a scrape target."""
-    return f"{labels.get('namespace', '')}/{labels.get('pod', '')}"
+    """namespace/pod from the labels of a scrape target; empty if one is missing."""
+    namespace, pod = labels.get("namespace"), labels.get("pod")
+    return f"{namespace}/{pod}" if namespace and pod else ""
 
 
 def group_by_proxy(
@@ -104,5 +106,5 @@ def scrape_times(proxies: Iterable[ProxySamples]) -> list[float]:
 
 
 def successful(up: Series) -> list[float]:
-    """Times at which an `up` series says the target was scraped."""
+    """Times at which an `up` series says that the target was scraped."""
     return [moment for moment, value in up.samples if value == 1.0]

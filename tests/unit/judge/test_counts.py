@@ -148,6 +148,23 @@ def test_a_proxy_that_was_not_scraped_is_no_metrics(targets: list[Series]) -> No
     assert (result.reason, result.problems[0].kind) == ("NoMetrics", ProblemKind.NotScraped)
 
 
+def test_counters_of_a_proxy_that_is_going_away_still_count() -> None:
+    samples = proxy([up(5, 10, down=[15, 20])], slot({5: 10, 10: 20, 15: 30, 20: 45}), STABLE)
+    assert counted(samples, INTERVAL).strata == (stratum((25, 0), (180, 1)),)
+
+
+def test_series_that_do_not_name_their_proxy_are_never_counted_beside_those_that_do() -> None:
+    nameless = {"job": "b", "instance": "10.0.0.1:19001"}
+    finished = Series(nameless, ((5, 1000), (10, 1090), (15, 1180), (20, 1270)))
+    proxies = group_by_proxy(
+        [TARGET, Series(nameless, TARGET.samples)], QUIET, SlotSeries((*STABLE.finished, finished))
+    )
+    result = count_cell(proxies, INTERVAL)
+    assert isinstance(result, CellCounts)
+    assert result.strata == (stratum((0, 0), (180, 0)),)
+    assert [problem.kind for problem in result.problems] == [ProblemKind.UnnamedProxy]
+
+
 def test_no_proxy_at_all_is_no_metrics() -> None:
     result = count_cell([], INTERVAL)
     assert isinstance(result, Uncountable)
