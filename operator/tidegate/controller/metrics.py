@@ -1,0 +1,73 @@
+"""What the operator tells about itself under /metrics."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class Metrics:
+    """One registry and everything in it; a test or a second operator in the process has one of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.reconciles = Counter(
+            "tidegate_reconcile_total",
+            "Reconciles by result: success, or the error that ended them.",
+            ["result"],
+            registry=self.registry,
+        )
+        self.reconcile_seconds = Histogram(
+            "tidegate_reconcile_seconds", "Duration of a reconcile.", buckets=SECONDS, registry=self.registry
+        )
+        self.api_requests = Counter(
+            "tidegate_api_requests_total",
+            "Requests to the API server by verb, kind and HTTP code (error: no answer).",
+            ["verb", "kind", "code"],
+            registry=self.registry,
+        )
+        self.prometheus_queries = Counter(
+            "tidegate_prometheus_queries_total",
+            "Queries to Prometheus by result: ok, error (refused query), or why there was no answer.",
+            ["result"],
+            registry=self.registry,
+        )
+        self.rollouts = Counter(
+            "tidegate_rollouts_total", "Rollouts ended, by outcome.", ["outcome"], registry=self.registry
+        )
+        self.verdicts = Counter(
+            "tidegate_verdicts_total", "Verdicts by kind and reason.", ["verdict", "reason"], registry=self.registry
+        )
+        self.watch_restarts = Counter(
+            "tidegate_watch_restarts_total", "Times watching had to be started anew.", registry=self.registry
+        )
+        self._define_queue()
+
+    def _define_queue(self) -> None:
+        self.queue_depth = Gauge(
+            "tidegate_queue_depth", "ModelDeployments that wait for a worker.", registry=self.registry
+        )
+        self.queue_latency_seconds = Histogram(
+            "tidegate_queue_latency_seconds",
+            "Time from becoming due until a worker takes it up.",
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.queue_in_progress = Gauge(
+            "tidegate_queue_in_progress", "ModelDeployments being reconciled.", registry=self.registry
+        )
+        self.queue_retries = Counter(
+            "tidegate_queue_retries_total", "Reconciles that failed and were put back.", registry=self.registry
+        )
+        self.queue_standstill_seconds = Gauge(
+            "tidegate_queue_standstill_seconds",
+            "How long work has been waiting without any reconcile ending.",
+            registry=self.registry,
+        )
+
+    def observe_api_request(self, verb: str, kind: str, code: str) -> None:
+        """Count one exchange with the API server."""
+        self.api_requests.labels(verb=verb, kind=kind, code=code).inc()
+
+    def observe_query(self, result: str) -> None:
+        """Count one query to Prometheus."""
+        self.prometheus_queries.labels(result=result).inc()

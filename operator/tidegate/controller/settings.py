@@ -1,0 +1,143 @@
+"""The operator's own configuration: one YAML file, checked as a whole before anything starts."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, AnyHttpUrl, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+
+from tidegate.clients.errors import TidegateError
+
+CONFIGURATION_VARIABLE = "TIDEGATE_CONFIG"
+NAMESPACE_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+
+_HTTP_URL = TypeAdapter(AnyHttpUrl)
+
+
+class SettingsError(TidegateError):
+    """The configuration cannot be used; the message lists every key that is wrong."""
+
+
+def _http_url(value: str) -> str:
+    _HTTP_URL.validate_python(value)
+    return value
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
+
+
+class PrometheusSettings(_Section):
+    """Where counters are read from.
+
+    Attributes
+    ----------
+    url
+        Base address of the query API.
+    bearer_token_file, ca_file
+        Files in the operator's pod; the token is read anew for every query.
+    headers
+        Sent with every query, such as a tenant's ``X-Scope-OrgID``.
+    timeout_seconds
+        Patience with one query.
+    """
+
+    url: Annotated[str, AfterValidator(_http_url)] = "http://prometheus.monitoring:9090"
+    bearer_token_file: str | None = None
+    ca_file: str | None = None
+    headers: dict[str, str] = {}
+    timeout_seconds: float = Field(default=5, gt=0, le=60)
+
+
+class TritonSettings(_Section):
+    """Defaults of ``spec.runtime.triton``.
+
+    Attributes
+    ----------
+    image
+        Used where a ModelDeployment names none; pinned in each revision, so a change restarts nothing.
+    """
+
+    image: str = Field(default="nvcr.io/nvidia/tritonserver:24.10-py3", min_length=1)
+
+
+class RuntimeSettings(_Section):
+    """Defaults of the runtimes."""
+
+    triton: TritonSettings = TritonSettings()
+
+
+class Settings(_Section):
+    """Everything an administrator decides about the operator.
+
+    Attributes
+    ----------
+    namespaces
+        Those to watch; all of the cluster where empty.
+    workers
+        Reconciles at once.
+    resync_seconds
+        Every ModelDeployment is looked at once in that time even if nothing happened.
+    metrics_port
+        Serves /metrics, /healthz and /readyz.
+    """
+
+    prometheus: PrometheusSettings = PrometheusSettings()
+    namespaces: tuple[Annotated[str, Field(pattern=NAMESPACE_PATTERN)], ...] = ()
+    runtimes: RuntimeSettings = RuntimeSettings()
+    workers: int = Field(default=8, ge=1, le=64)
+    resync_seconds: float = Field(default=600, ge=10, le=86400)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    metrics_port: int = Field(default=8080, ge=1, le=65535)
+
+
+def load_settings(file: str | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the configuration file named by `file` or ``TIDEGATE_CONFIG``; all defaults where neither is given.
+
+    Raises
+    ------
+    SettingsError
+        If the file cannot be read or any key in it is wrong.
+    """
+    file = file or environ.get(CONFIGURATION_VARIABLE)
+    if not file:
+        return Settings()
+    try:
+        document = yaml.safe_load(Path(file).read_text())
+    except OSError as error:
+        raise SettingsError(
+            f"{file}: {error.strerror}; --config or {CONFIGURATION_VARIABLE} must name a file"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: not YAML: {error}") from error
+    return parse_settings({} if document is None else document, file)
+
+
+def parse_settings(document: object, origin: str) -> Settings:
+    """Check a configuration document.
+
+    Parameters
+    ----------
+    origin
+        Where it came from, for messages.
+
+    Raises
+    ------
+    SettingsError
+        If a key is unknown or its value is not what is expected.
+    """
+    try:
+        return Settings.model_validate(document)
+    except ValidationError as error:
+        wrong = [_sentence(detail) for detail in error.errors(include_url=False, include_context=False)]
+        raise SettingsError("\n".join(f"{origin}: {line}" for line in wrong)) from error
+
+
+def _sentence(detail: Mapping[str, Any]) -> str:
+    key = ".".join(str(part) for part in detail["loc"]) or "the file"
+    if detail["type"] == "extra_forbidden":
+        return f"{key}: unknown key; remove it or correct its spelling"
+    return f"{key}: found {detail['input']!r}, expected: {detail['msg'].removeprefix('Value error, ')}"
