@@ -7,7 +7,7 @@ from pathlib import Path
 from lab.builds import kubernetes_programs
 from lab.errors import LabError
 from lab.images import OPERATOR_IMAGE, import_archive, import_images, import_model, operator_image
-from lab.instance import FLAVOURS, Instance, find_instances
+from lab.instance import FLAVOURS, Instance
 from lab.lifecycle import down, status, up
 from lab.namespaces import Namespaces
 from lab.progress import Reporter
@@ -28,9 +28,10 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m lab", description="A real Kubernetes on this machine.")
     commands = top.add_subparsers(dest="command", required=True)
     add_instance_options(commands.add_parser("up", help="bring a lab up, or to the state this tree describes"))
-    stop = commands.add_parser("down", help="stop labs and remove all they left; caches stay")
-    stop.add_argument("--name", action="append", help="an instance (default: all); may be repeated")
-    commands.add_parser("status", help="tell how every lab is; exit code 1 unless all run")
+    stop = commands.add_parser("down", help="stop a lab and remove all it left; caches stay")
+    add_instance_options(stop, default=None, otherwise="every lab there is")
+    tell = commands.add_parser("status", help="tell how labs are; exit code 1 unless all asked for run")
+    add_instance_options(tell, default=None, otherwise="every lab there is")
     add_instance_options(commands.add_parser("kubeconfig", help="print the path of a lab's kubeconfig"))
     add_image_commands(commands)
     execute = commands.add_parser("exec", help="run a command inside a lab's namespaces, on its node")
@@ -53,15 +54,23 @@ def add_image_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPa
     model.add_argument("reference", help="the image's name, such as localhost/models/filetype:1")
 
 
-def add_instance_options(command: argparse.ArgumentParser) -> None:
+def add_instance_options(
+    command: argparse.ArgumentParser, *, default: str | None = "full", otherwise: str = "full"
+) -> None:
     """Add the options that name an instance."""
-    command.add_argument("--flavour", choices=FLAVOURS, default="full")
-    command.add_argument("--name", help="the instance (default: the flavour)")
+    command.add_argument("--flavour", choices=FLAVOURS, default=default, help=f"(default: {otherwise})")
+    command.add_argument("--name", help="the instance, where it is not the usual one of the flavour")
 
 
 def instance_of(arguments: argparse.Namespace) -> Instance:
     """Return the instance the options name."""
     return Instance(arguments.name or arguments.flavour, arguments.flavour)
+
+
+def names_of(arguments: argparse.Namespace) -> list[str] | None:
+    """Return the names of the instances asked for, None for all."""
+    name = arguments.name or arguments.flavour
+    return [name] if name else None
 
 
 def run_up(arguments: argparse.Namespace) -> None:
@@ -75,15 +84,14 @@ def run_up(arguments: argparse.Namespace) -> None:
 
 def run_down(arguments: argparse.Namespace) -> None:
     """Stop labs."""
-    down(arguments.name, reporter=Reporter())
+    down(names_of(arguments), reporter=Reporter())
 
 
-def run_status(_: argparse.Namespace) -> int:
-    """Print a line per instance."""
-    found = status()
-    flavours = {instance.name: instance.flavour for instance in find_instances()}
+def run_status(arguments: argparse.Namespace) -> int:
+    """Print a line per lab."""
+    found = status(names_of(arguments))
     for name, state in found.items():
-        print(f"{name} ({flavours.get(name, '')}): {state}")
+        print(f"{name}: {state}")
     if not found:
         print("no lab is up; `python -m lab up` starts one")
     return int(not found or any(state != "running" for state in found.values()))

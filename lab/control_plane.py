@@ -69,10 +69,20 @@ def start(namespaces: Namespaces, programs: Path) -> None:
     ports = read_ports(instance)
     namespaces.spawn("etcd", etcd(instance, ports, programs))
     namespaces.spawn("kube-apiserver", apiserver(instance, ports, programs))
-    wait_until("the API server", lambda: not_ready(instance), seconds=READY_SECONDS)
+    await_ready(namespaces)
     namespaces.spawn("kube-controller-manager", controller_manager(instance, programs))
     if instance.has_node:
         namespaces.spawn("kube-scheduler", scheduler(instance, programs))
+
+
+def await_ready(namespaces: Namespaces) -> None:
+    """Wait for the API server; a program that ends meanwhile is an error at once."""
+
+    def missing() -> str | None:
+        namespaces.require_alive()
+        return not_ready(namespaces.instance)
+
+    wait_until("the API server", missing, seconds=READY_SECONDS)
 
 
 def not_ready(instance: Instance) -> str | None:

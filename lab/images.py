@@ -124,7 +124,7 @@ def triton_layer(reporter: Reporter) -> Layer:
 def operator_image(reporter: Reporter) -> Image:
     """Return the operator's image: its locked dependencies and, above them, its own wheel."""
     requirements = REPOSITORY / "requirements" / "operator.txt"
-    sources = [REPOSITORY / name for name in ("operator", "pyproject.toml", "README.md")]
+    sources = [REPOSITORY / name for name in ("operator", "pyproject.toml", "README.md", "LICENSE")]
 
     def build_dependencies(directory: Path, _: Step) -> None:
         install(requirements, directory / "site")

@@ -106,11 +106,15 @@ def start_core(namespaces: Namespaces, programs: Path, images: Sequence[Image], 
 def down(names: Iterable[str] | None = None, *, reporter: Reporter | None = None) -> None:
     """Stop instances, by default all, and remove all they left on the machine; caches stay."""
     reporter = reporter or Reporter(quiet=True)
-    wanted = None if names is None else set(names)
-    for instance in find_instances():
-        if wanted is None or instance.name in wanted:
-            with reporter.step(f"stop {instance.name}"), locked(lock_file(instance)):
-                clean(instance)
+    for instance in find_instances() if names is None else map(recorded_instance, names):
+        with reporter.step(f"stop {instance.name}"), locked(lock_file(instance)):
+            clean(instance)
+
+
+def recorded_instance(name: str) -> Instance:
+    """Return the instance of this name: with its recorded flavour, the usual one where there is no state."""
+    known = {instance.name: instance for instance in find_instances()}
+    return known.get(name) or Instance(name, "full" if name == "full" else "control-plane")
 
 
 def clean(instance: Instance) -> None:
@@ -122,9 +126,10 @@ def clean(instance: Instance) -> None:
         shutil.rmtree(instance.state)
 
 
-def status() -> dict[str, str]:
-    """Return "running" or what is wrong, for every instance that has state on this machine."""
-    return {instance.name: broken(instance) or "running" for instance in find_instances()}
+def status(names: Iterable[str] | None = None) -> dict[str, str]:
+    """Return "running" or what is wrong for instances, by default for those that have state on this machine."""
+    instances = find_instances() if names is None else map(recorded_instance, names)
+    return {instance.name: broken(instance) or "running" for instance in instances}
 
 
 def broken(instance: Instance) -> str | None:

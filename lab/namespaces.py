@@ -58,6 +58,14 @@ class Namespaces:
         log = self.instance.logs / f"{name}.log"
         self._start(name, [*self._enter("--no-fork"), "sh", "-c", SPAWN, "sh", str(log), *command], {})
 
+    def require_alive(self) -> None:
+        """Raise a LabError with the last lines of its log where a started program has ended."""
+        for name, process in self.registry.read().items():
+            if not process.alive:
+                log = self.instance.logs / f"{name}.log"
+                last = log.read_text(errors="replace").splitlines()[-5:] if log.is_file() else []
+                raise LabError("\n    ".join([f"{name} has ended; the end of {log}:", *last]))
+
     def run(self, command: Sequence[str | Path], *, stdin: str | None = None, timeout_seconds: float = 300) -> str:
         """Run a command inside to its end and return its standard output."""
         return run([*self._enter(), *command], stdin=stdin, timeout_seconds=timeout_seconds)
@@ -112,5 +120,6 @@ class Namespaces:
         )
         process = read_process(int(started.stdout)) if started.stdout.strip().isdigit() else None
         if started.returncode != 0 or process is None:
-            raise LabError(f"{name} did not start: {failure(command, started.returncode, started.stderr.splitlines())}")
+            reason = failure(command, started.returncode, started.stderr.splitlines())
+            raise LabError(f"{name} did not start (its log, if any, is in {self.instance.logs}): {reason}")
         self.registry.record(name, process)

@@ -51,7 +51,12 @@ def spawn_containerd(namespaces: Namespaces, programs: Path) -> None:
     path = f"{programs / 'bin'}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     command = ["containerd", "--config", str(instance.state / "containerd.toml")]
     namespaces.spawn(CONTAINERD, ["env", f"PATH={path}", *command])
-    wait_until(CONTAINERD, lambda: not_answering(instance), seconds=30)
+
+    def missing() -> str | None:
+        namespaces.require_alive()
+        return not_answering(instance)
+
+    wait_until(CONTAINERD, missing, seconds=30)
 
 
 def stop_containerd(namespaces: Namespaces) -> None:

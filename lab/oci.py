@@ -24,10 +24,11 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 @dataclass(frozen=True)
 class Layer:
-    """An uncompressed tar file; `digest` is sha256:HEX of it."""
+    """An uncompressed tar file; `digest` is sha256:HEX of it, `size` its bytes."""
 
     file: Path
     digest: str
+    size: int
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Image:
                 "rootfs": {"type": "layers", "diff_ids": [layer.digest for layer in self.layers]},
             }
         )
-        layers = [descriptor(LAYER_TYPE, layer.digest, layer.file.stat().st_size) for layer in self.layers]
+        layers = [descriptor(LAYER_TYPE, layer.digest, layer.size) for layer in self.layers]
         config = descriptor(CONFIG_TYPE, digest_of(configuration), len(configuration))
         manifest = {"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": config, "layers": layers}
         return configuration, encode(manifest)
@@ -95,14 +96,13 @@ def write_layer(file: Path, entries: Sequence[tuple[Path, str]], *, keep_owners:
     with tarfile.open(file, "w", format=tarfile.PAX_FORMAT) as archive:
         for source, target in entries:
             archive.add(source, target or ".", filter=None if keep_owners else owned_by_root)
-    layer = Layer(file, file_digest(file))
-    file.with_suffix(".digest").write_text(layer.digest)
-    return layer
+    file.with_suffix(".digest").write_text(file_digest(file))
+    return read_layer(file)
 
 
 def read_layer(file: Path) -> Layer:
     """Return a layer written earlier."""
-    return Layer(file, file.with_suffix(".digest").read_text())
+    return Layer(file, file.with_suffix(".digest").read_text(), file.stat().st_size)
 
 
 def owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -1,0 +1,49 @@
+"""The operator of this tree, installed into a full lab with its own chart."""
+
+import json
+from pathlib import Path
+
+from lab.images import OPERATOR_IMAGE, TRITON_IMAGE, import_images, operator_image
+from lab.instance import Instance
+from lab.namespaces import Namespaces
+from lab.progress import Reporter
+from lab.shell import run
+
+CHART = Path(__file__).parent.parent / "charts" / "tidegate"
+RELEASE = "tidegate"
+NAMESPACE = "tidegate-system"
+PROMETHEUS_URL = "http://prometheus.monitoring:9090"
+READY_SECONDS = 120
+
+
+def install_operator(instance: Instance, programs: Path, reporter: Reporter) -> None:
+    """Build the operator's image, put it on the node, and install or upgrade the chart until the operator is ready."""
+    image = operator_image(reporter)
+    with reporter.step("import operator image"):
+        import_images(Namespaces(instance), programs, [image])
+    with reporter.step("install operator"):
+        release = [str(programs / "bin/helm"), "upgrade", "--install", RELEASE, str(CHART)]
+        options = ["--namespace", NAMESPACE, "--create-namespace", "--kubeconfig", str(instance.kubeconfig)]
+        wait = ["--wait", "--timeout", f"{READY_SECONDS}s", "--values", "-"]
+        run(
+            [*release, *options, *wait],
+            stdin=json.dumps(chart_values(image.digest)),
+            environment=helm_homes(instance),
+            timeout_seconds=READY_SECONDS + 30,
+        )
+
+
+def chart_values(image_digest: str) -> dict[str, object]:
+    """Return the chart's values in the lab; the digest restarts the operator when its image changed under one tag."""
+    repository, _, tag = OPERATOR_IMAGE.rpartition(":")
+    return {
+        "image": {"repository": repository, "tag": tag, "pullPolicy": "IfNotPresent"},
+        "podAnnotations": {"tidegate.dev/image": image_digest},
+        "prometheus": {"url": PROMETHEUS_URL},
+        "runtimes": {"triton": {"image": TRITON_IMAGE}},
+    }
+
+
+def helm_homes(instance: Instance) -> dict[str, str]:
+    """Return helm's directories, kept inside the lab's state."""
+    return {f"HELM_{kind}_HOME": str(instance.state / "helm") for kind in ("CACHE", "CONFIG", "DATA")}
