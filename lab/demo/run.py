@@ -1,0 +1,160 @@
+"""Plays the demo: prepares the lab, puts load on the model, applies one release after the other, and reports."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.load import Load, Record
+from lab.demo.objects import DemoObject
+from lab.demo.prepare import prepare
+from lab.demo.report import result_table, write_report
+from lab.demo.resource import HOST, NAME, NAMESPACE, model_deployment
+from lab.demo.stages import STAGES, Outcome, Stage, StageResult, last_word, measure, outcome_of, problems
+from lab.demo.view import View, make_frame
+from lab.errors import LabError
+from lab.instance import Instance
+from lab.models import classifier_request, reference
+from lab.progress import Reporter
+from tidegate.api.names import revision_name
+from tidegate.api.spec import ModelDeploymentSpec
+from tidegate.api.status import ModelDeploymentStatus
+
+REPOSITORY = Path(__file__).parents[2]
+REPORT = REPOSITORY / "build" / "demo.json"
+REQUEST = REPOSITORY / "build" / "demo-request"
+REQUESTS_PER_SECOND = 40.0
+STAGE_SECONDS = 180.0
+SETTLED_REQUESTS = 120
+"""Requests watched after a stage ended, so that a loss at the very end of a transition is not missed."""
+SETTLED_SECONDS = 30.0
+POLL_SECONDS = 0.5
+
+
+def demo() -> int:
+    """Run the whole demo; return 0 if every stage ended as it should and no request was lost to a transition."""
+    began = time.monotonic()
+    console = Console(highlight=False)
+    instance = Instance("full", "full")
+    prepared = prepare(instance, Reporter())
+    headers, body = classifier_request(Path(__file__).read_bytes())
+    url = f"http://{prepared.gateway_address}/v2/models/{NAME}/infer"
+    load = Load(url, host=HOST, body=body, headers=headers, rate=REQUESTS_PER_SECOND, timeout_seconds=10)
+    with View(console) as view:
+        results = asyncio.run(Player(prepared.demo_object, load, view).play())
+    write_report(REPORT, results, seconds=time.monotonic() - began)
+    REQUEST.write_bytes(body)
+    console.print(result_table(results))
+    found = problems(results)
+    for problem in found:
+        console.print(f"[red]problem[/red]  {problem}")
+    console.print(what_next(instance.kubeconfig, url, headers), markup=False, soft_wrap=True)
+    return 1 if found else 0
+
+
+class Player:
+    """Plays the stages one after the other and keeps what is shown up to date."""
+
+    def __init__(self, demo_object: DemoObject, load: Load, view: View) -> None:
+        self.demo_object = demo_object
+        self.load = load
+        self.view = view
+
+    async def play(self) -> list[StageResult]:
+        """Return the results of the stages played; the rest is left out after one that did not end."""
+        results = [await self.play_stage(STAGES[0])]
+        if results[0].outcome is not Outcome.SERVING:
+            return results
+        async with self.load:
+            for stage in STAGES[1:]:
+                await self.settle(stage, time.time(), time.time())
+                results.append(await self.play_stage(stage))
+                if results[-1].outcome is Outcome.TIMED_OUT:
+                    break
+        return results
+
+    async def play_stage(self, stage: Stage) -> StageResult:
+        """Apply a release, wait for its outcome and until traffic has settled, and count."""
+        document = model_deployment(reference(stage.model))
+        revision = revision_name(NAME, ModelDeploymentSpec.model_validate(document["spec"]))
+        began = time.time()
+        await asyncio.to_thread(self.demo_object.apply, document)
+        outcome = await self.outcome(stage, revision, began)
+        ended = time.time()
+        if stage is not STAGES[0]:
+            await self.settle(stage, began, ended)
+        status = await self.demo_object.status()
+        return measure(
+            stage,
+            revision,
+            outcome,
+            message=last_word(status, revision),
+            seconds=ended - began,
+            records=self.records(began),
+        )
+
+    async def outcome(self, stage: Stage, revision: str, began: float) -> Outcome:
+        """Wait until the stage has ended."""
+        found: Outcome | None = None
+
+        async def ended() -> bool:
+            nonlocal found
+            found = outcome_of(await self.show(stage, began), revision, stage.expected)
+            return found is not None
+
+        await poll(ended, seconds=STAGE_SECONDS)
+        return found or Outcome.TIMED_OUT
+
+    async def settle(self, stage: Stage, began: float, since: float) -> None:
+        """Wait until enough requests that began after `since` were answered."""
+
+        async def settled() -> bool:
+            await self.show(stage, began)
+            return len(self.records(since)) >= SETTLED_REQUESTS
+
+        if not await poll(settled, seconds=SETTLED_SECONDS):
+            answered = len(self.records(since))
+            raise LabError(
+                f"{answered} requests ended within {SETTLED_SECONDS:.0f} s, expected {SETTLED_REQUESTS} at "
+                f"{self.load.rate:.0f}/s; is the machine busy with something else?"
+            )
+
+    async def show(self, stage: Stage, began: float) -> ModelDeploymentStatus:
+        """Show the present moment and return the object's status."""
+        status = await self.demo_object.status()
+        self.view.show(make_frame(stage.title, time.time() - began, status, self.records(began)))
+        return status
+
+    def records(self, since: float) -> Sequence[Record]:
+        """Return the finished requests planned after `since`."""
+        return [record for record in self.load.records if record.start >= since]
+
+
+async def poll(condition: Callable[[], Awaitable[bool]], *, seconds: float) -> bool:
+    """Wait until the condition holds; False if it did not within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not await condition():
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(POLL_SECONDS)
+    return True
+
+
+def what_next(kubeconfig: Path, url: str, headers: Mapping[str, str]) -> str:
+    """Return what a person may try next; the lab stays up."""
+    options = " ".join(f"--header '{name}: {value}'" for name, value in headers.items())
+    return f"""
+The lab stays up. Try next:
+  export KUBECONFIG={kubeconfig}
+  kubectl get modeldeployments -n {NAMESPACE} -o wide
+  kubectl get modeldeployment {NAME} -n {NAMESPACE} -o yaml          # every decision with its numbers
+  kubectl delete pod -n {NAMESPACE} -l tidegate.dev/modeldeployment={NAME} --wait=false   # under load:
+  {sys.executable} -m bench.load --url {url} \\
+    --host {HOST} --body {REQUEST.relative_to(REPOSITORY)} {options} --rate 40 --seconds 60
+  kubectl apply -f examples/steps.yaml            # a rollout that waits for you
+  make lab-down                                   # when you are done
+
+The numbers above are in {REPORT.relative_to(REPOSITORY)}."""
