@@ -4,6 +4,7 @@ A rule is preferred to the schema's own `pattern`, whose answer is the bare expr
 Language and cost limits: https://kubernetes.io/docs/reference/using-api/cel/
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 VALIDATIONS = "x-kubernetes-validations"
@@ -17,7 +18,7 @@ PARENT_DIRECTORY = "(^|/)[.][.](/|$)"
 Rule = dict[str, str]
 
 
-def rule(expression: str, message: str, *, found: str = "", path: str = "") -> Rule:
+def rule(expression: str, message: str, *, found: Sequence[str] = (), path: str = "") -> Rule:
     """Build one rule.
 
     Parameters
@@ -27,13 +28,15 @@ def rule(expression: str, message: str, *, found: str = "", path: str = "") -> R
     message
         What is expected and what to do.
     found
-        CEL string expression for what was found; told before `message`.
+        How to tell what was found, before `message`: a format with ``%s`` in it, then the CEL expressions that go
+        there. (Only `format` brings text of unknown length, such as a number's, into a message at a known cost.)
     path
         JSONPath below `self` of the field to blame, such as ``.min``.
     """
     entry = {"rule": expression, "message": message}
     if found:
-        entry["messageExpression"] = f"{quoted('found ')} + {found} + {quoted('; ' + message)}"
+        text = quoted(f"found {found[0]}; {message.replace('%', '%%')}")
+        entry["messageExpression"] = f"{text}.format([{', '.join(found[1:])}])"
     if path:
         entry["fieldPath"] = path
     return entry
@@ -55,8 +58,8 @@ def matches(pattern: str, message: str) -> dict[str, Any]:
     return rules(rule(f"self.matches({quoted(pattern)})", message, found=SELF))
 
 
-SELF = "'\"' + self + '\"'"
-"""CEL for the string at hand, in quotation marks."""
+SELF = ('"%s"', "self")
+"""What was found: the string at hand."""
 
 
 def object_name(kind: str, *, optional: bool = False) -> dict[str, Any]:
@@ -69,10 +72,8 @@ def object_name(kind: str, *, optional: bool = False) -> dict[str, Any]:
 def exactly_one(what: str, *fields: str) -> dict[str, Any]:
     """Rule for an object of which exactly one field must be set."""
     present = f"[{', '.join(f'has(self.{field})' for field in fields)}].filter(given, given).size()"
-    choice = f"expected exactly one of {', '.join(fields)}" if len(fields) > 1 else f"expected {fields[0]}"
-    return rules(
-        rule(f"{present} == 1", f"{choice}: set one and remove others", found=f"string({present}) + ' {what}'")
-    )
+    message = f"expected exactly one of: {', '.join(fields)}"
+    return rules(rule(f"{present} == 1", message, found=(f"%s {what}", present)))
 
 
 def decimal(condition: str, message: str, *, signed: bool = False) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def _name_rule() -> dict[str, str]:
         f"self.metadata.name.size() <= {NAME_LENGTH} && self.metadata.name.matches({quoted(_DNS_1035)})",
         f"expected a name of at most {NAME_LENGTH} characters: lowercase letters, digits and '-', a letter first: "
         "Services bear it",
-        found="'metadata.name \"' + self.metadata.name + '\" (' + string(self.metadata.name.size()) + ' characters)'",
+        found=('metadata.name "%s" of %s characters', "self.metadata.name", "self.metadata.name.size()"),
     )
 
 
@@ -89,7 +89,7 @@ def _model_name_rule() -> dict[str, str]:
     return rule(
         f"{name('self')} == {name('oldSelf')}",
         "expected no change, it is set once: clients ask for the model by this name; make a new ModelDeployment",
-        found=f"'\"' + {name('self')} + '\" in place of \"' + {name('oldSelf')} + '\"'",
+        found=('"%s" in place of "%s"', name("self"), name("oldSelf")),
         path=".spec.model.name",
     )
 

@@ -1,13 +1,12 @@
 """docs/api.md: the schema as tables people read."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from tidegate.api.base import INT_OR_STRING, PRESERVE_UNKNOWN
 from tidegate.api.cel import VALIDATIONS
 from tidegate.api.names import API_GROUP, KIND, REQUEST_VERBS, VERSION, annotation
-from tidegate.api.schema import Schema
+from tidegate.api.schema import Schema, shown_default
 
 _RANGES = (
     ("minimum", "maximum", ""),
@@ -70,7 +69,7 @@ def _type(schema: Schema) -> str:
 
 
 def _default(schema: Schema) -> str:
-    return f"`{json.dumps(schema['default'])}`" if "default" in schema else ""
+    return f"`{shown_default(schema)}`" if "default" in schema else ""
 
 
 def _bounds(schema: Schema) -> str:

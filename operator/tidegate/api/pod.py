@@ -14,7 +14,7 @@ _QUALIFIED = f"name.matches({quoted(QUALIFIED_NAME)})"
 
 
 def _keys(condition: str, message: str) -> Rule:
-    return rule(f"self.all(name, {condition})", message, found=f"self.filter(name, !({condition})).join(', ')")
+    return rule(f"self.all(name, {condition})", message, found=("%s", f"self.filter(name, !({condition}))"))
 
 
 _QUALIFIED_KEYS = _keys(_QUALIFIED, "expected keys such as name or example.com/name")
@@ -32,7 +32,7 @@ class Toleration(SpecModel):
             rule(
                 "self.operator != 'Exists' || self.value == ''",
                 "expected no value with operator Exists: remove it, or compare with operator Equal",
-                found="self.value",
+                found=('"%s"', "self.value"),
                 path=".value",
             ),
             rule(

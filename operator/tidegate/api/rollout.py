@@ -57,7 +57,7 @@ class WeightStep(SpecModel):
                     "self <= 50",
                     "expected 1 to 50: the candidate is judged beside stable, and promotion, not a step, gives it all "
                     "traffic",
-                    found="string(self)",
+                    found=("%s", "self"),
                 )
             ),
         ),
@@ -96,7 +96,7 @@ class ErrorLimit(SpecModel):
                 "!has(self.ignoreBelowPercent) || "
                 + both_decimals("self.ignoreBelowPercent", "self.maxSharePercent", "<"),
                 "expected ignoreBelowPercent under maxSharePercent",
-                found="self.ignoreBelowPercent + ' beside ' + self.maxSharePercent",
+                found=("%s beside %s", "self.ignoreBelowPercent", "self.maxSharePercent"),
                 path=".ignoreBelowPercent",
             )
         )
@@ -129,7 +129,7 @@ class Query(SpecModel):
             rule(
                 f"!has(self.min) || !has(self.max) || {both_decimals('self.min', 'self.max', '<=')}",
                 "expected min at most max",
-                found="self.min + ' over ' + self.max",
+                found=("%s over %s", "self.min", "self.max"),
                 path=".min",
             ),
         )
@@ -178,7 +178,7 @@ class Statistics(SpecModel):
             rule(
                 both_decimals("self.promoteBelowOddsRatio", "self.tolerateOddsRatio", ">"),
                 "expected promoteBelowOddsRatio over tolerateOddsRatio: what is tolerated must be fit for promotion",
-                found="self.promoteBelowOddsRatio + ' beside ' + self.tolerateOddsRatio",
+                found=("%s beside %s", "self.promoteBelowOddsRatio", "self.tolerateOddsRatio"),
                 path=".promoteBelowOddsRatio",
             )
         )
@@ -227,7 +227,7 @@ class Analysis(SpecModel):
             rule(
                 "self.bakeSeconds <= self.maxSeconds",
                 "expected bakeSeconds at most maxSeconds: nothing could be promoted in time",
-                found="string(self.bakeSeconds) + ' over ' + string(self.maxSeconds)",
+                found=("%s over %s", "self.bakeSeconds", "self.maxSeconds"),
                 path=".bakeSeconds",
             )
         )
@@ -274,7 +274,7 @@ class Rollout(SpecModel):
             rule(
                 f"{_STEP_SECONDS} <= self.analysis.maxSeconds",
                 "expected the weight steps to take no more than analysis.maxSeconds in all: shorten them or raise it",
-                found=f"string({_STEP_SECONDS}) + ' s of steps beside ' + string(self.analysis.maxSeconds) + ' s'",
+                found=("%s seconds of steps beside %s", _STEP_SECONDS, "self.analysis.maxSeconds"),
                 path=".steps",
             )
         )
@@ -290,7 +290,7 @@ class Rollout(SpecModel):
                 rule(
                     f"{_WEIGHTS}.isSorted()",
                     "expected weights that do not fall from one weight step to the next: put them in order",
-                    found=f"{_WEIGHTS}.map(percent, string(percent)).join(', ')",
+                    found=("%s", _WEIGHTS),
                 )
             ),
         ),

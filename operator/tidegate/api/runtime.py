@@ -107,25 +107,25 @@ class RuntimeSpec(SpecModel):
 
 def _resource_rules() -> dict[str, Any]:
     known = "name in ['cpu', 'memory', 'ephemeral-storage'] || name.startsWith('hugepages-') || name.contains('/')"
-    valid = "isQuantity(string(self[name])) && quantity(string(self[name])).sign() >= 0"
+    valid = "isQuantity(string(self[name])) && !quantity(string(self[name])).isLessThan(quantity('0'))"
     whole = f"!name.contains('/') || !({valid}) || quantity(string(self[name])).isInteger()"
-    shown = "name + ': ' + string(self[name])"
+    shown = "'%s: %s'.format([name, string(self[name])])"
     return rules(
         rule(
             f"self.all(name, {known})",
             "expected cpu, memory, ephemeral-storage, hugepages-<size>, or a resource with its domain, such as "
             "nvidia.com/gpu",
-            found=f"self.filter(name, !({known})).join(', ')",
+            found=("%s", f"self.filter(name, !({known}))"),
         ),
         rule(
             f"self.all(name, {valid})",
             "expected a quantity that is not negative, such as 1, 500m or 2Gi",
-            found=f"self.filter(name, !({valid})).map(name, {shown}).join(', ')",
+            found=("%s", f"self.filter(name, !({valid})).map(name, {shown})"),
         ),
         rule(
             f"self.all(name, {whole})",
             "expected a whole number: such a device is not shared out in parts",
-            found=f"self.filter(name, !({whole})).map(name, {shown}).join(', ')",
+            found=("%s", f"self.filter(name, !({whole})).map(name, {shown})"),
         ),
     )
 
@@ -145,14 +145,17 @@ def _limits_rules() -> dict[str, Any]:
         rule(
             f"!self.requests.exists(name, {over})",
             "expected no request over its limit: lower the request or raise the limit",
-            found=f"self.requests.filter(name, {over}).map(name, name + ': ' + {amount('requests')} + ' over limit ' + "
-            f"{amount('limits')}).join(', ')",
+            found=(
+                "%s",
+                f"self.requests.filter(name, {over}).map(name, "
+                f"'%s: %s over %s'.format([name, {amount('requests')}, {amount('limits')}]))",
+            ),
             path=".requests",
         ),
         rule(
             f"!self.requests.exists(name, {unequal})",
             "expected a limit equal to the request: set such a resource under limits only",
-            found=f"self.requests.filter(name, {unequal}).join(', ') + ' without an equal limit'",
+            found=("%s without an equal limit", f"self.requests.filter(name, {unequal})"),
             path=".requests",
         ),
     )

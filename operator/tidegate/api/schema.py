@@ -43,11 +43,9 @@ class SchemaError(ValueError):
 
 
 class _Generator(GenerateJsonSchema):
-    """Defaults as documents give them: camelCase; an object whose fields all have their defaults is ``{}``."""
+    """Defaults as documents give them, in full: the API server holds CEL rules against a default as it stands."""
 
     def encode_default(self, dft: Any) -> Any:
-        if isinstance(dft, BaseModel):
-            return dft.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         return to_jsonable_python(dft, by_alias=True, exclude_none=True)
 
 
@@ -143,11 +141,17 @@ def _check_bounds(schema: Schema, where: str) -> None:
         raise SchemaError(f"{where}: found a value of type {kind} without {' and '.join(unbounded)}; add the bound")
 
 
+def shown_default(schema: Schema) -> str:
+    """The default as people are told it."""
+    default = schema["default"]
+    return "those of its fields" if default and "properties" in schema else json.dumps(default)
+
+
 def _described(schema: Schema, description: str | None) -> Schema:
     """Put the description first, with the default at its end."""
     if description is None:
         return schema
     text = " ".join(description.split())
     if "default" in schema:
-        text = f"{text} Default: {json.dumps(schema['default'])}."
+        text = f"{text} Default: {shown_default(schema)}."
     return {"description": text, **schema}

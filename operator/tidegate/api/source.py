@@ -108,7 +108,7 @@ class ConfigMapSource(SpecModel):
                 rule(
                     "self.exists(item, item.path.matches('^[1-9][0-9]*/.'))",
                     "expected a file in a version directory: give the model's file a path such as 1/model.py",
-                    found="'only ' + self.map(item, item.path).join(', ')",
+                    found=("only %s", "self.map(item, item.path)"),
                 )
             ),
         ),

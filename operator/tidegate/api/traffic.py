@@ -11,9 +11,10 @@ HOSTNAME = "^([*][.])?[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-
 ADDRESS = "^[0-9.]+$"
 PATH_PREFIX = "^(/|(/[-A-Za-z0-9._~!$&'()*+,;=:@]+)+/?)$"
 DOT_SEGMENT = "/[.][.]?(/|$)"
+# `namespace` is a reserved word of CEL; Kubernetes gives such fields underscores.
 _SAME_PARENT = " && ".join(
-    f"has(one.{field}) == has(other.{field}) && (!has(one.{field}) || one.{field} == other.{field})"
-    for field in ("namespace", "sectionName", "port")
+    f"(has(one.{field}) ? has(other.{field}) && one.{field} == other.{field} : !has(other.{field}))"
+    for field in ("__namespace__", "sectionName", "port")
 )
 
 
