@@ -5,10 +5,12 @@ import sys
 from pathlib import Path
 
 from lab.builds import kubernetes_programs
+from lab.deploy import install_operator, provide_models
 from lab.errors import LabError
 from lab.images import OPERATOR_IMAGE, import_archive, import_images, import_model, operator_image
 from lab.instance import FLAVOURS, Instance
 from lab.lifecycle import down, status, up
+from lab.models import RECIPES
 from lab.namespaces import Namespaces
 from lab.progress import Reporter
 
@@ -34,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     add_instance_options(tell, default=None, otherwise="every lab there is")
     add_instance_options(commands.add_parser("kubeconfig", help="print the path of a lab's kubeconfig"))
     add_image_commands(commands)
+    add_trial_commands(commands)
     execute = commands.add_parser("exec", help="run a command inside a lab's namespaces, on its node")
     add_instance_options(execute)
     execute.add_argument("program", nargs=argparse.REMAINDER, metavar="-- COMMAND ...")
@@ -52,6 +55,15 @@ def add_image_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPa
     add_instance_options(model)
     model.add_argument("directory", type=Path)
     model.add_argument("reference", help="the image's name, such as localhost/models/filetype:1")
+
+
+def add_trial_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the commands that try the operator of this tree in a lab."""
+    models = commands.add_parser("models", help="build model directories in build/models and import them as images")
+    add_instance_options(models)
+    models.add_argument("model", nargs="*", help=f"(default: all) {', '.join(RECIPES)}")
+    add_instance_options(commands.add_parser("install", help="install or upgrade this tree's operator by its chart"))
+    commands.add_parser("demo", help="upgrade a real model under load, then take back a broken one")
 
 
 def add_instance_options(
@@ -126,6 +138,25 @@ def run_image(arguments: argparse.Namespace) -> None:
     reporter.line(f"{image.reference}@{image.digest}")
 
 
+def run_models(arguments: argparse.Namespace) -> None:
+    """Build and import model images."""
+    programs = kubernetes_programs(Reporter(quiet=True))
+    provide_models(instance_of(arguments), programs, arguments.model or RECIPES, Reporter())
+
+
+def run_install(arguments: argparse.Namespace) -> None:
+    """Install the operator."""
+    install_operator(instance_of(arguments), kubernetes_programs(Reporter(quiet=True)), Reporter())
+
+
+def run_demo(_: argparse.Namespace) -> int:
+    """Run the demo."""
+    # Only the demo needs the API client, which takes a second to import.
+    from lab.demo import demo
+
+    return demo()
+
+
 def run_exec(arguments: argparse.Namespace) -> None:
     """Run a command inside; this process becomes it."""
     program = arguments.program[1:] if arguments.program[:1] == ["--"] else arguments.program
@@ -139,6 +170,9 @@ COMMANDS = {
     "kubeconfig": run_kubeconfig,
     "load-image": run_load_image,
     "image": run_image,
+    "models": run_models,
+    "install": run_install,
+    "demo": run_demo,
     "exec": run_exec,
 }
 

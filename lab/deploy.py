@@ -1,19 +1,31 @@
-"""The operator of this tree, installed into a full lab with its own chart."""
+"""What goes into a full lab to try the operator: the operator of this tree by its own chart, and model images."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
-from lab.images import OPERATOR_IMAGE, TRITON_IMAGE, import_images, operator_image
+from lab.images import OPERATOR_IMAGE, TRITON_IMAGE, import_images, import_model, operator_image
 from lab.instance import Instance
+from lab.models import build, reference
 from lab.namespaces import Namespaces
 from lab.progress import Reporter
 from lab.shell import run
 
-CHART = Path(__file__).parent.parent / "charts" / "tidegate"
+REPOSITORY = Path(__file__).parent.parent
+CHART = REPOSITORY / "charts" / "tidegate"
+MODELS = REPOSITORY / "build" / "models"
 RELEASE = "tidegate"
 NAMESPACE = "tidegate-system"
 PROMETHEUS_URL = "http://prometheus.monitoring:9090"
 READY_SECONDS = 120
+
+
+def provide_models(instance: Instance, programs: Path, names: Iterable[str], reporter: Reporter) -> None:
+    """Make model directories under build/models and import each as an image, named by `lab.models.reference`."""
+    for name in names:
+        with reporter.step(f"model image {reference(name)}"):
+            directory = build(name, MODELS / name)
+            import_model(Namespaces(instance), programs, directory, reference(name))
 
 
 def install_operator(instance: Instance, programs: Path, reporter: Reporter) -> None:

@@ -1,23 +1,17 @@
 """Everything the demo needs before its first stage: the lab, the operator in it, and the model images."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from lab.builds import kubernetes_programs
 from lab.demo.objects import DemoObject
 from lab.demo.stages import STAGES
-from lab.deploy import install_operator
+from lab.deploy import install_operator, provide_models
 from lab.errors import LabError
 from lab.external import is_external
-from lab.images import import_model
 from lab.instance import Instance
 from lab.kubectl import Kubectl
 from lab.lifecycle import up
-from lab.models import build, reference
-from lab.namespaces import Namespaces
 from lab.progress import Reporter
-
-MODELS = Path(__file__).parents[2] / "build" / "models"
 
 
 @dataclass(frozen=True)
@@ -36,10 +30,7 @@ def prepare(instance: Instance, reporter: Reporter) -> Prepared:
     if lab.gateway_address is None:
         raise LabError("the lab came up without a gateway address; `python -m lab status` tells how it is")
     programs = kubernetes_programs(reporter)
-    with reporter.step("model images"):
-        for stage in STAGES:
-            directory = build(stage.model, MODELS / stage.model)
-            import_model(Namespaces(instance), programs, directory, reference(stage.model))
+    provide_models(instance, programs, [stage.model for stage in STAGES], reporter)
     install_operator(instance, programs, reporter)
     demo_object = DemoObject(lab.kubeconfig, Kubectl(instance, programs))
     with reporter.step("clear the demo's namespace"):
