@@ -36,15 +36,15 @@ class _Fields(logging.Filter):
         return not str(record.msg).startswith(KOPF_SIGNALS)
 
 
-def configure_logging(level: str, stream: TextIO = sys.stdout) -> None:
-    """Send everything to `stream` as JSON: time, level, logger, message, and the fields of `log_fields`.
+def configure_logging(level: str, stream: TextIO | None = None) -> None:
+    """Send everything to `stream` (standard output) as JSON: time, level, logger, message, and the fields of `log_fields`.
 
     Parameters
     ----------
     level
         ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``. Libraries are one step quieter than we are, except at DEBUG.
     """
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(stream or sys.stdout)
     handler.addFilter(_Fields())
     handler.setFormatter(
         JsonFormatter(

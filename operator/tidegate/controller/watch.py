@@ -129,7 +129,8 @@ class _KopfThread:
         self._outside = asyncio.get_running_loop()
         self._ended: asyncio.Future[BaseException | None] = self._outside.create_future()
         self._inside: asyncio.AbstractEventLoop | None = None
-        self._stop_flag: asyncio.Event | None = None
+        self._operator: asyncio.Task[None] | None = None
+        self._stopped = False
 
     def start(self) -> asyncio.Future[BaseException | None]:
         """Start the thread; the future gives what ended it, None for a regular end."""
@@ -138,15 +139,16 @@ class _KopfThread:
 
     def stop(self) -> None:
         """Ask the thread to end; what it still sees goes nowhere."""
+        self._stopped = True
         self.ready.clear()
         self._enqueue = lambda key: None
-        if self._inside is not None and self._stop_flag is not None and not self._inside.is_closed():
-            self._inside.call_soon_threadsafe(self._stop_flag.set)
+        if self._inside is not None and self._operator is not None and not self._inside.is_closed():
+            self._inside.call_soon_threadsafe(self._operator.cancel)
 
     def _main(self) -> None:
         error: BaseException | None = None
         try:
-            asyncio.run(self._operate())
+            asyncio.run(self._operate_until_stopped())
         except BaseException as caught:
             error = caught
         if not self._outside.is_closed():
@@ -156,16 +158,25 @@ class _KopfThread:
         if not self._ended.done():
             self._ended.set_result(error)
 
+    async def _operate_until_stopped(self) -> None:
+        self._operator = asyncio.create_task(self._operate())
+        self._inside = asyncio.get_running_loop()
+        if self._stopped:
+            self._operator.cancel()
+        await self._operator
+
     async def _operate(self) -> None:
-        self._inside, self._stop_flag = asyncio.get_running_loop(), asyncio.Event()
-        await kopf.operator(
+        # Not kopf.operator(): when a watch fails, it waits five seconds for the others to end by themselves.
+        tasks = await kopf.spawn_tasks(
             registry=build_registry(self._kinds, self._hand_over, self._login),
             settings=build_settings(),
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,
-            stop_flag=self._stop_flag,
             ready_flag=self.ready,
         )
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
 
     def _hand_over(self, key: tuple[str, str]) -> None:
         self._outside.call_soon_threadsafe(self._enqueue, key)
