@@ -65,7 +65,7 @@ def root_schema() -> Schema:
         "properties": {
             "apiVersion": {"description": f"{API_GROUP}/{VERSION}", "type": "string"},
             "kind": {"description": KIND, "type": "string"},
-            "metadata": {"type": "object"},
+            "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 253}}},
             "spec": structural(ModelDeploymentSpec),
             "status": structural(ModelDeploymentStatus, is_status=True),
         },
@@ -78,7 +78,8 @@ def _name_rule() -> dict[str, str]:
         f"self.metadata.name.size() <= {NAME_LENGTH} && self.metadata.name.matches({quoted(_DNS_1035)})",
         f"expected a name of at most {NAME_LENGTH} characters: lowercase letters, digits and '-', a letter first: "
         "Services bear it",
-        found=('metadata.name "%s" of %s characters', "self.metadata.name", "self.metadata.name.size()"),
+        found=('"%s" of %s characters', "self.metadata.name", "self.metadata.name.size()"),
+        path=".metadata.name",
     )
 
 

@@ -82,7 +82,10 @@ def _bounds(schema: Schema) -> str:
 
 
 def _text(schema: Schema) -> str:
-    sentences = [schema["description"], *(_sentence(entry) for entry in _value_rules(schema))]
+    description = schema["description"]
+    if "default" in schema:
+        description = description.removesuffix(f" Default: {shown_default(schema)}.")
+    sentences = [description, *(_sentence(entry) for entry in _value_rules(schema))]
     return " ".join(sentences).replace("|", "\\|")
 
 

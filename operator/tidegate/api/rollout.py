@@ -54,7 +54,7 @@ class WeightStep(SpecModel):
             le=100,
             json_schema_extra=rules(
                 rule(
-                    "self <= 50",
+                    "self <= 50 || self > 100",
                     "expected 1 to 50: the candidate is judged beside stable, and promotion, not a step, gives it all "
                     "traffic",
                     found=("%s", "self"),

@@ -118,6 +118,7 @@ class _Converter:
             schema.pop(VALIDATIONS, None)
         if schema.get(INT_OR_STRING):
             del schema["type"]
+            schema["anyOf"] = [{"type": "integer"}, {"type": "string"}]
         if schema.get("format") == "date-time":
             schema["maxLength"] = DATE_TIME_LENGTH
 

@@ -106,7 +106,7 @@ class ConfigMapSource(SpecModel):
             json_schema_extra=list_map("path")
             | rules(
                 rule(
-                    "self.exists(item, item.path.matches('^[1-9][0-9]*/.'))",
+                    "self.size() == 0 || self.exists(item, item.path.matches('^[1-9][0-9]*/.'))",
                     "expected a file in a version directory: give the model's file a path such as 1/model.py",
                     found=("only %s", "self.map(item, item.path)"),
                 )
