@@ -135,9 +135,11 @@ def status(names: Iterable[str] | None = None) -> dict[str, str]:
 def broken(instance: Instance) -> str | None:
     """Return what is wrong with an instance, None where all its programs run and the API server is ready."""
     processes = Registry(instance.state).read()
+    if not processes:
+        return "not up; `python -m lab up` starts it"
     dead = [name for name, process in processes.items() if not process.alive]
-    if dead or not processes:
-        return f"not running: {', '.join(dead) or 'anything'}; `python -m lab up` cleans up and starts anew"
+    if dead:
+        return f"not running: {', '.join(dead)}; `python -m lab up` cleans up and starts anew"
     try:
         return control_plane.not_ready(instance)
     except OSError as error:

@@ -91,11 +91,11 @@ def write_layer(file: Path, entries: Sequence[tuple[Path, str]], *, keep_owners:
     entries
         Pairs of a file or directory here and its path in the image, "" for the root.
     keep_owners
-        Whether owners are kept as they are here; else all belongs to root.
+        Whether owners and modes are kept as they are here; else all belongs to root and everybody may read it.
     """
     with tarfile.open(file, "w", format=tarfile.PAX_FORMAT) as archive:
         for source, target in entries:
-            archive.add(source, target or ".", filter=None if keep_owners else owned_by_root)
+            archive.add(source, target or ".", filter=None if keep_owners else for_everybody)
     file.with_suffix(".digest").write_text(file_digest(file))
     return read_layer(file)
 
@@ -105,10 +105,11 @@ def read_layer(file: Path) -> Layer:
     return Layer(file, file.with_suffix(".digest").read_text(), file.stat().st_size)
 
 
-def owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Give an archive member to root."""
+def for_everybody(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Give an archive member to root and let everybody read it: pods run as users of their own."""
     member.uid = member.gid = 0
     member.uname = member.gname = "root"
+    member.mode |= 0o555 if member.isdir() or member.mode & 0o100 else 0o444
     return member
 
 
