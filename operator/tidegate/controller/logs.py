@@ -37,7 +37,7 @@ class _Fields(logging.Filter):
 
 
 def configure_logging(level: str, stream: TextIO | None = None) -> None:
-    """Send everything to `stream` (standard output) as JSON: time, level, logger, message, and the fields of `log_fields`.
+    """Send all records to `stream` (standard output) as JSON: time, level, logger, message, fields of `log_fields`.
 
     Parameters
     ----------
