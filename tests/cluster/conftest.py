@@ -11,6 +11,7 @@ from kubernetes import client, config
 
 from lab import control_plane_kubeconfig
 from lab.waiting import wait_until
+from tests.cluster.resources import Resources
 from tidegate.api.definition import custom_resource_definition
 from tidegate.api.names import API_GROUP, KIND, VERSION
 
@@ -66,3 +67,9 @@ def namespace(api: Any) -> Iterator[str]:
     core.create_namespace({"metadata": {"name": name}})
     yield name
     core.delete_namespace(name)
+
+
+@pytest.fixture
+def resources(api: Any, namespace: str) -> Resources:
+    """ModelDeployments of that namespace."""
+    return Resources(api, namespace)

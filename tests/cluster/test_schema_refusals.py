@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
+from tests.cluster.resources import Resources
 from tidegate.api.cel import VALIDATIONS
 from tidegate.api.definition import root_schema
-from tidegate.api.names import API_GROUP, PLURAL, VERSION
 from tidegate.api.spec import ModelDeploymentSpec
 
 TABLE = yaml.safe_load(Path(__file__).with_name("refusals.yaml").read_text())
@@ -41,31 +40,6 @@ def _parent(document: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
     for key in parents:
         document = document[key]
     return document, name
-
-
-class Resources:
-    """ModelDeployments in one namespace, strictly validated."""
-
-    def __init__(self, api: client.ApiClient, namespace: str) -> None:
-        self._objects: Any = client.CustomObjectsApi(api)
-        self._where = {"group": API_GROUP, "version": VERSION, "namespace": namespace, "plural": PLURAL}
-
-    def create(self, document: dict[str, Any]) -> dict[str, Any]:
-        created: dict[str, Any] = self._objects.create_namespaced_custom_object(
-            **self._where, body=document, field_validation="Strict"
-        )
-        return created
-
-    def replace(self, document: dict[str, Any]) -> dict[str, Any]:
-        replaced: dict[str, Any] = self._objects.replace_namespaced_custom_object(
-            **self._where, name=document["metadata"]["name"], body=document, field_validation="Strict"
-        )
-        return replaced
-
-
-@pytest.fixture
-def resources(api: client.ApiClient, namespace: str) -> Resources:
-    return Resources(api, namespace)
 
 
 def refusal(error: ApiException) -> list[tuple[str, str]]:

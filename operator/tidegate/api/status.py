@@ -20,6 +20,8 @@ def _shortened(text: str) -> str:
 Name = Annotated[str, Field(max_length=253)]
 Reason = Annotated[str, Field(max_length=128)]
 Message = Annotated[str, AfterValidator(_shortened), Field(json_schema_extra={"maxLength": MESSAGE_LENGTH})]
+RequestValue = Annotated[str, Field(max_length=262_144)]
+"""An annotation's value, however long: the API server allows that many bytes for all annotations of an object."""
 PartsPerMillion = Annotated[int, Field(ge=0, le=1_000_000)]
 Count = Annotated[int, Field(ge=0, le=2_147_483_647)]
 Milliseconds = Annotated[int, Field(ge=0, le=9_007_199_254_740_991)]
@@ -209,7 +211,7 @@ class RolloutStatus(StatusModel):
     evidence: FreeObject = {}
     """The judge's running evidence."""
 
-    promoted_by: Annotated[str, Field(max_length=512)] | None = None
+    promoted_by: RequestValue | None = None
     """The request by which a person promoted it; unset where the judge did."""
 
     message: Message = ""
@@ -263,16 +265,16 @@ class Rejection(StatusModel):
 class Requests(StatusModel):
     """Last acknowledged value of each request annotation; another value is a new request."""
 
-    promote: Annotated[str, Field(max_length=512)] | None = None
+    promote: RequestValue | None = None
     """Last `tidegate.dev/promote`."""
 
-    abort: Annotated[str, Field(max_length=512)] | None = None
+    abort: RequestValue | None = None
     """Last `tidegate.dev/abort`."""
 
-    retry: Annotated[str, Field(max_length=512)] | None = None
+    retry: RequestValue | None = None
     """Last `tidegate.dev/retry`."""
 
-    resume: Annotated[str, Field(max_length=512)] | None = None
+    resume: RequestValue | None = None
     """Last `tidegate.dev/resume`."""
 
 
