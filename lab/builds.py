@@ -10,7 +10,7 @@ from pathlib import Path
 from lab.cache import artifact, digest
 from lab.errors import LabError
 from lab.progress import Reporter, Step
-from lab.shell import follow, run
+from lab.shell import TIED, follow, run
 from lab.wheels import install_wheels
 
 HERE = Path(__file__).parent
@@ -115,7 +115,7 @@ def compile_module(module: GoModule, go: Path, target: Path, step: Step) -> None
         module.linker_flags,
     ]
     follow(
-        [go, "build", *flags, "-o", f"{target}/", *module.programs],
+        [*TIED, str(go), "build", *flags, "-o", f"{target}/", *module.programs],
         compiled,
         environment=go_environment(),
         directory=module.directory,

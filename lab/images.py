@@ -12,7 +12,7 @@ from lab.namespaces import Namespaces
 from lab.node import PAUSE_IMAGE, containerd_socket
 from lab.oci import Image, Layer, read_layer, write_archive, write_layer
 from lab.progress import Reporter, Step
-from lab.shell import follow, run
+from lab.shell import TIED, follow, run
 from lab.wheels import IMAGE_PYTHON, compile_bytecode, install, install_wheels, uv_command
 
 REPOSITORY = Path(__file__).parent.parent
@@ -71,7 +71,7 @@ def base_layer(reporter: Reporter) -> Layer:
         root = directory / "root"
         include = f"--include={','.join(BASE_PACKAGES)}"
         # What debootstrap mounts and starts goes away with its namespaces, even when it is killed.
-        enclosed = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+        enclosed = [*TIED, "unshare", "--mount", "--pid", "--fork", "--kill-child"]
         bootstrap = ["debootstrap", "--variant=minbase", include, BASE_RELEASE, str(root), *debian_mirror()]
         follow([*enclosed, *bootstrap], step.note)
         for name in BASE_TRIM:
@@ -161,9 +161,17 @@ def import_model(namespaces: Namespaces, programs: Path, directory: Path, refere
 def import_images(namespaces: Namespaces, programs: Path, images: Iterable[Image]) -> None:
     """Stream images into containerd, leaving out layers it has."""
     ctr = ctr_command(namespaces, programs)
+    lines = namespaces.run([*ctr, "images", "list"]).splitlines()[1:]
+    known = {fields[0]: fields[2] for line in lines if len(fields := line.split()) > 2}
+    wanted = [image for image in images if known.get(image.reference) != image.digest]
+    if not wanted:
+        return
+    # Moved to another image, a reference would go unnoticed by the kubelet's view of the store: it is made anew.
+    if outdated := [image.reference for image in wanted if image.reference in known]:
+        namespaces.run([*ctr, "images", "remove", "--sync", *outdated])
     present = set(namespaces.run([*ctr, "content", "list", "--quiet"]).split())
     with namespaces.feed([*ctr, "images", "import", "--local", "-"]) as stream:
-        write_archive(stream, list(images), present=present)
+        write_archive(stream, wanted, present=present)
 
 
 def import_archive(namespaces: Namespaces, programs: Path, archive: Path) -> None:

@@ -10,7 +10,7 @@ from lab.progress import Reporter
 from lab.shell import follow
 
 # Command to Debian package.
-ALWAYS = {"unshare": "util-linux", "nsenter": "util-linux", "mount": "mount"}
+ALWAYS = {"unshare": "util-linux", "nsenter": "util-linux", "setpriv": "util-linux", "mount": "mount"}
 NODE = {
     "ip": "iproute2",
     "iptables": "iptables",

@@ -8,6 +8,8 @@ from pathlib import Path
 from lab.errors import LabError
 
 TAIL_LINES = 20
+# Before a command: it is killed with whoever started it, so that no orphan goes on writing into the cache.
+TIED = ("setpriv", "--pdeathsig", "KILL")
 
 
 def run(
