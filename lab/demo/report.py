@@ -13,7 +13,7 @@ from lab.demo.stages import StageResult, problems
 def result_table(results: Sequence[StageResult]) -> Table:
     """Return the closing table."""
     table = Table(title="What happened, counted at the client")
-    table.add_column("what")
+    table.add_column("what", no_wrap=True)
     for name in ("seconds", "requests", "failed", "failed beyond\nstable's rate"):
         table.add_column(name, justify="right")
     table.add_column("outcome")

@@ -15,9 +15,10 @@ def model_deployment(reference: str) -> dict[str, Any]:
         "metadata": {"name": NAME, "namespace": NAMESPACE},
         "spec": {
             "model": {"source": {"image": {"reference": reference}}},
-            "runtime": {"triton": {}},
+            "runtime": {"triton": {"sharedMemoryBytes": 134217728}},
             "replicas": 2,
-            "resources": {"limits": {"nvidia.com/gpu": "1"}},
+            # A share of the processor even while something else keeps this machine busy.
+            "resources": {"limits": {"nvidia.com/gpu": "1"}, "requests": {"cpu": "200m"}},
             "traffic": {
                 "parentRefs": [{"name": "inference", "namespace": "gateways"}],
                 "hostnames": [HOST],

@@ -27,6 +27,7 @@ REPOSITORY = Path(__file__).parents[2]
 REPORT = REPOSITORY / "build" / "demo.json"
 REQUEST = REPOSITORY / "build" / "demo-request"
 REQUESTS_PER_SECOND = 40.0
+CLIENT_SECONDS = 10.0
 STAGE_SECONDS = 180.0
 SETTLED_REQUESTS = 120
 """Requests watched after a stage ended, so that a loss at the very end of a transition is not missed."""
@@ -42,7 +43,16 @@ def demo() -> int:
     prepared = prepare(instance, Reporter())
     headers, body = classifier_request(Path(__file__).read_bytes())
     url = f"http://{prepared.gateway_address}/v2/models/{NAME}/infer"
-    load = Load(url, host=HOST, body=body, headers=headers, rate=REQUESTS_PER_SECOND, timeout_seconds=10)
+    load = Load(
+        url,
+        host=HOST,
+        body=body,
+        headers=headers,
+        rate=REQUESTS_PER_SECOND,
+        timeout_seconds=CLIENT_SECONDS,
+        # Never the reason why a request is not sent: more than this cannot be waiting.
+        concurrency=int(2 * REQUESTS_PER_SECOND * CLIENT_SECONDS),
+    )
     with View(console) as view:
         results = asyncio.run(Player(prepared.demo_object, load, view).play())
     write_report(REPORT, results, seconds=time.monotonic() - began)

@@ -27,9 +27,9 @@ class Stage:
 
 
 STAGES = (
-    Stage("3.2, the first revision", "filetype-3.2", Outcome.SERVING),
-    Stage("3.2 -> 3.3, a better model", "filetype-3.3", Outcome.PROMOTED),
-    Stage("3.3 -> one that fails 30 %", "filetype-bad", Outcome.ROLLED_BACK),
+    Stage("first: 3.2", "filetype-3.2", Outcome.SERVING),
+    Stage("better: 3.3", "filetype-3.3", Outcome.PROMOTED),
+    Stage("broken: 3.3 failing 30 %", "filetype-bad", Outcome.ROLLED_BACK),
 )
 
 

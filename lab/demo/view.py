@@ -97,7 +97,9 @@ def make_frame(title: str, seconds: float, status: ModelDeploymentStatus, record
 def step_text(status: ModelDeploymentStatus) -> str:
     """Return where the rollout stands, empty outside one."""
     rollout = status.rollout
-    return f"{rollout.phase.lower()} {rollout.step_name}".strip() if rollout else ""
+    if rollout is None:
+        return ""
+    return f"step {rollout.step_name}" if rollout.phase == "Stepping" else rollout.phase.lower()
 
 
 def decision_text(decisions: Sequence[Decision]) -> str:

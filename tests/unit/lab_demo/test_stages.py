@@ -131,17 +131,17 @@ def test_a_good_demo_has_no_problems() -> None:
     [
         (
             [result(0), result(1, Outcome.ROLLED_BACK), result(2)],
-            "3.2 -> 3.3, a better model: expected it to be promoted, found it rolled back; the reason",
+            "better: 3.3: expected it to be promoted, found it rolled back; the reason",
         ),
         (
             [result(0), result(1), result(2, Outcome.PROMOTED)],
-            "3.3 -> one that fails 30 %: expected it to be rolled back, found it promoted; the reason",
+            "broken: 3.3 failing 30 %: expected it to be rolled back, found it promoted; the reason",
         ),
         (
             [result(0), result(1, lost=2, requests=900), result(2)],
-            "3.2 -> 3.3, a better model: 2 of 900 requests were lost to the transition; expected none",
+            "better: 3.3: 2 of 900 requests were lost to the transition; expected none",
         ),
-        ([result(0), result(1)], "3.3 -> one that fails 30 %: never begun"),
+        ([result(0), result(1)], "broken: 3.3 failing 30 %: never begun"),
     ],
 )
 def test_what_should_not_have_happened_is_a_problem(results: list[StageResult], expected: str) -> None:

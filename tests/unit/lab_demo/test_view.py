@@ -86,7 +86,7 @@ def test_an_object_without_status_is_shown_empty() -> None:
 def test_a_line_tells_weights_counts_step_and_verdict() -> None:
     assert frame().line() == (
         "   12 s  a=stable 95 % 2 requests 0 failed  b=candidate 5 % 1 requests 1 failed"
-        "  stepping 1/3 weight 5 %  Hold TooLittleEvidence: 2 of 2 failed"
+        "  step 1/3 weight 5 %  Hold TooLittleEvidence: 2 of 2 failed"
     )
 
 
@@ -96,7 +96,7 @@ def test_elsewhere_a_line_is_printed_for_a_change_and_every_few_seconds() -> Non
     assert [line.split()[0] for line in printed.splitlines()] == ["0", "2", "3", "8"]
 
 
-@pytest.mark.parametrize("expected", ["filetype-old", "95 %", "1/2", "stepping 1/3 weight 5 %", "judging", "12 s"])
+@pytest.mark.parametrize("expected", ["filetype-old", "95 %", "1/2", "step 1/3 weight 5 %", "judging", "12 s"])
 def test_a_terminal_shows_a_panel(expected: str) -> None:
     assert expected in text_of(terminal=True, frames=[frame()])
 
