@@ -77,8 +77,12 @@ def _bounds(schema: Schema) -> str:
         return ", ".join(f"`{value}`" for value in schema["enum"])
     if schema.get("format") == "date-time":
         return ""
-    found = [f"{schema.get(low, 0):,} to {schema[high]:,}{unit}" for low, high, unit in _RANGES if high in schema]
+    found = [_range(schema.get(low, 0), schema[high], unit) for low, high, unit in _RANGES if high in schema]
     return "; ".join(found)
+
+
+def _range(low: int, high: int, unit: str) -> str:
+    return f"at most {high:,}{unit}" if unit and low == 0 else f"{low:,} to {high:,}{unit}"
 
 
 def _text(schema: Schema) -> str:

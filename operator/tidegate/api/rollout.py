@@ -159,16 +159,6 @@ class Query(SpecModel):
     failures: Annotated[int, Field(ge=1, le=100)] = 3
     """Number of failed intervals in a row after which the candidate is rolled back."""
 
-    @property
-    def min_value(self) -> float | None:
-        """Least value that passes, None for no bound."""
-        return None if self.min is None else float(self.min)
-
-    @property
-    def max_value(self) -> float | None:
-        """Largest value that passes, None for no bound."""
-        return None if self.max is None else float(self.max)
-
 
 class Statistics(SpecModel):
     """How sure the judge has to be. Decimal numbers, written as strings."""
@@ -197,26 +187,6 @@ class Statistics(SpecModel):
     promote_below_odds_ratio: OddsRatio = "2"
     """Odds ratio of bad requests, candidate to stable, the candidate must be shown to stay under; over
     tolerateOddsRatio."""
-
-    @property
-    def alpha(self) -> float:
-        """falseRollbackRate as a number."""
-        return float(self.false_rollback_rate)
-
-    @property
-    def beta(self) -> float:
-        """falsePromotionRate as a number."""
-        return float(self.false_promotion_rate)
-
-    @property
-    def tolerate(self) -> float:
-        """tolerateOddsRatio as a number."""
-        return float(self.tolerate_odds_ratio)
-
-    @property
-    def promote_below(self) -> float:
-        """promoteBelowOddsRatio as a number."""
-        return float(self.promote_below_odds_ratio)
 
 
 class Analysis(SpecModel):

@@ -106,11 +106,8 @@ class RevisionStatus(StatusModel):
     ready_replicas: Count = 0
     """Number of pods that are ready behind the revision's slot."""
 
-    role: Literal["Stable", "Candidate", "Previous", "Retiring"]
+    role: Literal["Stable", "Candidate", "Previous"]
     """What the revision is to users."""
-
-    message: Message = ""
-    """What keeps its pods from serving; empty for nothing."""
 
 
 class Withdrawal(StatusModel):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tidegate.api.spec import ErrorLimit, Query, ResourceRequirements, Rollout, Statistics
+from tidegate.api.spec import ErrorLimit, ResourceRequirements, Rollout
 from tidegate.api.status import (
     MESSAGE_LENGTH,
     Decision,
@@ -32,13 +32,9 @@ def rollout_status() -> RolloutStatus:
     )
 
 
-def test_decimals_become_numbers() -> None:
+def test_error_limits_become_shares() -> None:
     assert (ErrorLimit().max_share, ErrorLimit().ignore_below) == (0.01, 0.001)
     assert ErrorLimit(max_share_percent="5", ignore_below_percent="0.5").ignore_below == 0.005
-    statistics = Statistics()
-    assert (statistics.alpha, statistics.beta, statistics.tolerate, statistics.promote_below) == (0.01, 0.05, 1.25, 2)
-    query = Query(name="accuracy", query="up", min="-0.5")
-    assert (query.min_value, query.max_value) == (-0.5, None)
 
 
 def test_quantities_may_be_written_as_numbers() -> None:
