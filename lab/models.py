@@ -6,7 +6,6 @@ its wheels; ``filetype-bad`` is the second one failing 30 % of its requests. The
 
 import json
 import shutil
-import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from lab.wheels import install_wheels
 
 FILES = Path(__file__).parent / "model_files"
 VERSION_DIRECTORY = "1"
+JSON_HEADERS = {"Content-Type": "application/json"}
 CLASSIFIER_BYTES = 1024
 """How many bytes of each end of a file the classifier looks at."""
 CLASSIFIER_BLOCK = 4096
@@ -116,25 +116,22 @@ def classifier_input(content: bytes) -> list[int]:
 
 
 def classifier_request(content: bytes) -> tuple[dict[str, str], bytes]:
-    """Return headers and body of an inference request (binary tensors) that asks for the likeliest type of a file."""
-    tensor = struct.pack(f"<{2 * CLASSIFIER_BYTES}i", *classifier_input(content))
+    """Return headers and body of an inference request that asks for the likeliest type of a file."""
     document = {
         "inputs": [
             {
                 "name": "bytes",
                 "shape": [1, 2 * CLASSIFIER_BYTES],
                 "datatype": "INT32",
-                "parameters": {"binary_data_size": len(tensor)},
+                "data": classifier_input(content),
             }
         ],
-        "outputs": [{"name": "target_label", "parameters": {"classification": 1, "binary_data": False}}],
+        "outputs": [{"name": "target_label", "parameters": {"classification": 1}}],
     }
-    header = json.dumps(document).encode()
-    headers = {"Inference-Header-Content-Length": str(len(header)), "Content-Type": "application/octet-stream"}
-    return headers, header + tensor
+    return JSON_HEADERS, json.dumps(document, separators=(",", ":")).encode()
 
 
 def echo_request(values: list[int]) -> tuple[dict[str, str], bytes]:
     """Return headers and body of an inference request for the echo model."""
     document = {"inputs": [{"name": "INPUT", "shape": [len(values)], "datatype": "INT32", "data": values}]}
-    return {"Content-Type": "application/json"}, json.dumps(document).encode()
+    return JSON_HEADERS, json.dumps(document).encode()

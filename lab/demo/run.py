@@ -1,9 +1,8 @@
 """Plays the demo: prepares the lab, puts load on the model, applies one release after the other, and reports."""
 
 import asyncio
-import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +16,7 @@ from lab.demo.stages import STAGES, Outcome, Stage, StageResult, last_word, meas
 from lab.demo.view import View, make_frame
 from lab.errors import LabError
 from lab.instance import Instance
-from lab.models import classifier_request, reference
+from lab.models import JSON_HEADERS, reference
 from lab.progress import Reporter
 from tidegate.api.names import revision_name
 from tidegate.api.spec import ModelDeploymentSpec
@@ -25,7 +24,7 @@ from tidegate.api.status import ModelDeploymentStatus
 
 REPOSITORY = Path(__file__).parents[2]
 REPORT = REPOSITORY / "build" / "demo.json"
-REQUEST = REPOSITORY / "build" / "demo-request"
+REQUEST = REPOSITORY / "examples" / "requests" / "filetype.json"
 REQUESTS_PER_SECOND = 40.0
 CLIENT_SECONDS = 10.0
 STAGE_SECONDS = 180.0
@@ -41,13 +40,12 @@ def demo() -> int:
     console = Console(highlight=False)
     instance = Instance("full", "full")
     prepared = prepare(instance, Reporter())
-    headers, body = classifier_request(Path(__file__).read_bytes())
     url = f"http://{prepared.gateway_address}/v2/models/{NAME}/infer"
     load = Load(
         url,
         host=HOST,
-        body=body,
-        headers=headers,
+        body=REQUEST.read_bytes(),
+        headers=JSON_HEADERS,
         rate=REQUESTS_PER_SECOND,
         timeout_seconds=CLIENT_SECONDS,
         # Never the reason why a request is not sent: more than this cannot be waiting.
@@ -56,12 +54,11 @@ def demo() -> int:
     with View(console) as view:
         results = asyncio.run(Player(prepared.demo_object, load, view).play())
     write_report(REPORT, results, seconds=time.monotonic() - began)
-    REQUEST.write_bytes(body)
     console.print(result_table(results))
     found = problems(results)
     for problem in found:
         console.print(f"[red]problem[/red]  {problem}")
-    console.print(what_next(instance.kubeconfig, url, headers), markup=False, soft_wrap=True)
+    console.print(what_next(instance.kubeconfig, url), markup=False, soft_wrap=True)
     return 1 if found else 0
 
 
@@ -153,17 +150,17 @@ async def poll(condition: Callable[[], Awaitable[bool]], *, seconds: float) -> b
     return True
 
 
-def what_next(kubeconfig: Path, url: str, headers: Mapping[str, str]) -> str:
+def what_next(kubeconfig: Path, url: str) -> str:
     """Return what a person may try next; the lab stays up."""
-    options = " ".join(f"--header '{name}: {value}'" for name, value in headers.items())
     return f"""
 The lab stays up. Try next:
   export KUBECONFIG={kubeconfig}
   kubectl get modeldeployments -n {NAMESPACE} -o wide
   kubectl get modeldeployment {NAME} -n {NAMESPACE} -o yaml          # every decision with its numbers
   kubectl delete pod -n {NAMESPACE} -l tidegate.dev/modeldeployment={NAME} --wait=false   # under load:
-  {sys.executable} -m bench.load --url {url} \\
-    --host {HOST} --body {REQUEST.relative_to(REPOSITORY)} {options} --rate 40 --seconds 60
+  .venv/bin/python -m bench.load --url {url} \\
+    --host {HOST} --body {REQUEST.relative_to(REPOSITORY)} --rate 40 --seconds 60
+  curl -i {url} -H 'Host: {HOST}' -d @{REQUEST.relative_to(REPOSITORY)}
   kubectl apply -f examples/steps.yaml            # a rollout that waits for you
   make lab-down                                   # when you are done
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import struct
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from lab.errors import LabError
 from lab.models import RECIPES, build, classifier_input, classifier_request, configuration, echo_request
 from lab.progress import Reporter
 
+REPOSITORY = Path(__file__).parents[3]
 LABELS = ["ai", "bmp", "c"]
 
 
@@ -109,12 +109,16 @@ def test_the_classifier_sees_both_ends_of_a_file(content: bytes, first: list[int
     assert numbers[1024:] == last
 
 
-def test_a_classifier_request_is_a_header_and_a_binary_tensor() -> None:
-    headers, body = classifier_request(b"{}")
-    length = int(headers["Inference-Header-Content-Length"])
-    document = json.loads(body[:length])
-    assert document["inputs"][0]["parameters"] == {"binary_data_size": len(body) - length}
-    assert list(struct.unpack("<2048i", body[length:])) == classifier_input(b"{}")
+def test_a_classifier_request_asks_for_the_likeliest_type() -> None:
+    _, body = classifier_request(b"{}")
+    document = json.loads(body)
+    assert document["inputs"][0]["data"] == classifier_input(b"{}")
+    assert document["outputs"][0]["parameters"] == {"classification": 1}
+
+
+def test_the_request_among_the_examples_is_one_of_the_classifier() -> None:
+    _, body = classifier_request(b"def main() -> None:\n    print('hello, world')\n")
+    assert (REPOSITORY / "examples/requests/filetype.json").read_bytes() == body + b"\n"
 
 
 def test_an_echo_request_carries_its_values() -> None:
