@@ -106,8 +106,9 @@ class Kube:
         Raises
         ------
         Conflict
-            If `obj` carries a ``metadata.resourceVersion`` (or uid) and the object is no longer at it; or, without
-            `force`, if another manager owns one of the fields (`ApiError.causes` says who and which).
+            If `obj` carries a ``metadata.resourceVersion`` and the object is no longer at it, or a ``metadata.uid`` and
+            the object is gone. Give both to fence a write: with the version alone, an object deleted meanwhile would
+            be made anew. Without `force` also if another manager owns one of the fields (`ApiError.causes` says which).
         NotFound
             If the namespace does not exist; `KindMissing` if the kind does not.
         """

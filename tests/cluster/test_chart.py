@@ -1,0 +1,266 @@
+"""The chart: what it renders is what the API server takes, and its role is what the operator needs and no more."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes import client
+
+from lab.builds import kubernetes_programs
+from lab.progress import Reporter
+from tidegate.controller.settings import Settings, parse_settings
+
+CHART = Path(__file__).parents[2] / "charts" / "tidegate"
+RELEASE = "tidegate"
+# The API server of the tests does not have the Prometheus operator's kinds.
+FOREIGN_KINDS = {"ServiceMonitor", "PrometheusRule"}
+
+VALUES: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "namespaced": {"namespaces": ["default", "kube-public"]},
+    "monitored": {"metrics": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}},
+    "own service account": {"serviceAccount": {"create": False, "name": "somebody"}},
+    "no extras": {"crds": {"install": False}, "rbac": {"aggregate": False}},
+    "everything set": {
+        "prometheus": {
+            "url": "https://mimir.example.com/prometheus",
+            "secretName": "prometheus-access",
+            "bearerTokenFile": "/etc/tidegate/prometheus/token",
+            "caFile": "/etc/tidegate/prometheus/ca.crt",
+            "headers": {"X-Scope-OrgID": "123"},
+            "timeoutSeconds": 2.5,
+        },
+        "runtimes": {"triton": {"image": "registry.example.com/triton:1"}},
+        "workers": 3,
+        "resyncSeconds": 86400,
+        "logLevel": "DEBUG",
+        "image": {"repository": "registry.example.com/tidegate", "tag": "1.2.3", "pullPolicy": "Always"},
+        "imagePullSecrets": [{"name": "registry"}],
+        "resources": {"limits": {"cpu": "1"}},
+        "podLabels": {"team": "ml"},
+        "podAnnotations": {"example.com/a": "b"},
+        "nodeSelector": {"kubernetes.io/os": "linux"},
+        "tolerations": [{"operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+        "priorityClassName": "system-cluster-critical",
+        "serviceAccount": {"annotations": {"example.com/a": "b"}},
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def programs() -> Path:
+    """Directory with helm and kubectl."""
+    return kubernetes_programs(Reporter(quiet=True)) / "bin"
+
+
+def helm(programs: Path, home: Path, *arguments: str, values: dict[str, Any] | None = None) -> str:
+    """Run helm; gives what it printed, fails with what it complained about."""
+    environment = {f"HELM_{kind}_HOME": str(home) for kind in ("CACHE", "CONFIG", "DATA")}
+    done = subprocess.run(
+        [programs / "helm", *arguments, "--values", "-"],
+        input=json.dumps(values or {}),
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise AssertionError(done.stdout + done.stderr)
+    return done.stdout
+
+
+def render(programs: Path, home: Path, namespace: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+    """Documents the chart makes of `values`."""
+    text = helm(programs, home, "template", RELEASE, str(CHART), "--namespace", namespace, values=values)
+    return [document for document in yaml.safe_load_all(text) if document]
+
+
+def of_kind(documents: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [document for document in documents if document["kind"] == kind]
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_lint_finds_nothing(programs: Path, tmp_path: Path, name: str) -> None:
+    helm(programs, tmp_path, "lint", str(CHART), "--strict", values=VALUES[name])
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_the_api_server_takes_what_is_rendered_to_the_letter(
+    programs: Path, tmp_path: Path, control_plane: Path, namespace: str, name: str
+) -> None:
+    documents = [
+        document
+        for document in render(programs, tmp_path, namespace, VALUES[name])
+        if document["kind"] not in FOREIGN_KINDS
+    ]
+    kubectl = [
+        str(programs / "kubectl"),
+        "--kubeconfig",
+        str(control_plane),
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+    ]
+    done = subprocess.run(
+        [*kubectl, "--dry-run=server", "--validate=strict", "-f", "-"],
+        input=json.dumps({"apiVersion": "v1", "kind": "List", "items": documents}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_the_operator_takes_the_configuration_it_is_given(programs: Path, tmp_path: Path, name: str) -> None:
+    (config_map,) = of_kind(render(programs, tmp_path, "tg", VALUES[name]), "ConfigMap")
+    settings = parse_settings(yaml.safe_load(config_map["data"]["config.yaml"]), "config.yaml")
+    if name == "everything set":
+        assert settings.prometheus.headers == {"X-Scope-OrgID": "123"}
+        assert settings.prometheus.ca_file == "/etc/tidegate/prometheus/ca.crt"
+        assert (settings.workers, settings.resync_seconds, settings.log_level) == (3, 86400, "DEBUG")
+    elif name != "namespaced":
+        assert settings == Settings()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"workers": 0}, "/workers"),
+        ({"prometheus": {"adress": "http://x"}}, "additional properties 'adress' not allowed"),
+        ({"prometheus": {"url": "prometheus:9090"}}, "/prometheus/url"),
+        ({"namespaces": ["Team_A"]}, "/namespaces/0"),
+        ({"serviceAccount": {"create": False}}, "serviceAccount.name: needed where serviceAccount.create is false"),
+    ],
+)
+def test_values_that_make_no_sense_are_refused(
+    programs: Path, tmp_path: Path, values: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(AssertionError) as caught:
+        render(programs, tmp_path, "tg", values)
+    assert message in str(caught.value)
+
+
+def test_the_pod_is_restricted_and_restarts_with_its_configuration(programs: Path, tmp_path: Path) -> None:
+    checksums = set()
+    for values in ({}, {"workers": 3}):
+        (deployment,) = of_kind(render(programs, tmp_path, "tg", values), "Deployment")
+        template = deployment["spec"]["template"]
+        checksums.add(template["metadata"]["annotations"]["checksum/configuration"])
+        assert template["metadata"]["labels"]["app.kubernetes.io/name"] == "tidegate"
+        assert template["spec"]["containers"][0]["ports"] == [{"name": "metrics", "containerPort": 8080}]
+        assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+    assert len(checksums) == 2
+
+
+def test_the_definition_is_kept_when_the_release_is_removed(programs: Path, tmp_path: Path) -> None:
+    (definition,) = of_kind(render(programs, tmp_path, "tg", {}), "CustomResourceDefinition")
+    assert definition["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
+    assert definition == yaml.safe_load((CHART / "files" / "modeldeployments.yaml").read_text())
+
+
+def test_the_alerts_say_what_to_do(programs: Path, tmp_path: Path) -> None:
+    (rule,) = of_kind(render(programs, tmp_path, "tg", VALUES["monitored"]), "PrometheusRule")
+    alerts = {alert["alert"]: alert for alert in rule["spec"]["groups"][0]["rules"]}
+    assert set(alerts) == {
+        "TidegateDown",
+        "TidegateReconcileErrors",
+        "TidegateQueueStuck",
+        "TidegatePrometheusUnavailable",
+    }
+    for alert in alerts.values():
+        assert len(alert["annotations"]["runbook"]) > 100
+
+
+ALLOWED = [
+    ("tidegate.dev", "modeldeployments", "", "get list watch"),
+    ("tidegate.dev", "modeldeployments", "status", "update"),
+    ("apps", "controllerrevisions", "", "get list watch create patch delete"),
+    ("apps", "deployments", "", "get list watch create patch delete"),
+    ("apps", "deployments", "scale", "patch"),
+    ("", "services", "", "get list watch create patch"),
+    ("", "configmaps", "", "get list create patch delete"),
+    ("", "pods", "", "list watch"),
+    ("", "pods", "log", "get"),
+    ("discovery.k8s.io", "endpointslices", "", "list watch"),
+    ("gateway.networking.k8s.io", "httproutes", "", "get list watch create patch"),
+    ("events.k8s.io", "events", "", "create"),
+]
+REFUSED = [
+    ("tidegate.dev", "modeldeployments", "", "create update patch delete"),
+    ("tidegate.dev", "modeldeployments", "status", "get patch"),
+    ("", "secrets", "", "get list watch create patch delete"),
+    ("", "pods", "", "create patch delete"),
+    ("", "pods", "exec", "create"),
+    ("", "services", "", "delete"),
+    ("", "namespaces", "", "list watch"),
+    ("apps", "deployments", "", "update deletecollection"),
+    ("apiextensions.k8s.io", "customresourcedefinitions", "", "get list watch"),
+    ("rbac.authorization.k8s.io", "clusterroles", "", "get bind escalate"),
+    ("gateway.networking.k8s.io", "gateways", "", "patch"),
+]
+
+
+@pytest.mark.parametrize("namespaced", [False, True])
+def test_the_role_is_what_the_operator_needs_and_no_more(
+    programs: Path, tmp_path: Path, api: Any, namespace: str, namespaced: bool
+) -> None:
+    documents = render(programs, tmp_path, namespace, {"namespaces": [namespace]} if namespaced else {})
+    _apply_roles(api, documents)
+    user = f"system:serviceaccount:{namespace}:{RELEASE}"
+    expected = {
+        **dict.fromkeys(_actions(ALLOWED, namespace), True),
+        **dict.fromkeys(_actions(REFUSED, namespace), False),
+        **dict.fromkeys(_actions(ALLOWED, "kube-public"), not namespaced),
+    }
+    try:
+        assert {action: _may(api, user, action) for action in expected} == expected
+    finally:
+        _remove_roles(api, documents)
+
+
+Action = tuple[str, str, str, str, str]
+
+
+def _actions(table: list[tuple[str, str, str, str]], namespace: str) -> list[Action]:
+    return [
+        (namespace, group, resource, part, verb) for group, resource, part, verbs in table for verb in verbs.split()
+    ]
+
+
+def _may(api: Any, user: str, action: Action) -> bool:
+    namespace, group, resource, part, verb = action
+    attributes = {"namespace": namespace, "group": group, "resource": resource, "subresource": part, "verb": verb}
+    authorization: Any = client.AuthorizationV1Api(api)
+    review = {"spec": {"user": user, "resourceAttributes": attributes}}
+    return bool(authorization.create_subject_access_review(review).status.allowed)
+
+
+def _apply_roles(api: Any, documents: list[dict[str, Any]]) -> None:
+    roles: Any = client.RbacAuthorizationV1Api(api)
+    for document in documents:
+        kind, name = document["kind"], document["metadata"]["name"]
+        options = {"field_manager": "tests", "force": True, "_content_type": "application/apply-patch+yaml"}
+        if kind in {"ClusterRole", "ClusterRoleBinding"}:
+            {"ClusterRole": roles.patch_cluster_role, "ClusterRoleBinding": roles.patch_cluster_role_binding}[kind](
+                name, document, **options
+            )
+        elif kind in {"Role", "RoleBinding"}:
+            write = {"Role": roles.patch_namespaced_role, "RoleBinding": roles.patch_namespaced_role_binding}[kind]
+            write(name, document["metadata"]["namespace"], document, **options)
+
+
+def _remove_roles(api: Any, documents: list[dict[str, Any]]) -> None:
+    roles: Any = client.RbacAuthorizationV1Api(api)
+    for document in documents:
+        name = document["metadata"]["name"]
+        if document["kind"] == "ClusterRole":
+            roles.delete_cluster_role(name)
+        elif document["kind"] == "ClusterRoleBinding":
+            roles.delete_cluster_role_binding(name)
