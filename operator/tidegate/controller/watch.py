@@ -6,11 +6,13 @@ its event loop. In a thread it takes nobody with it, and the process need not wa
 
 import asyncio
 import logging
+import socket
 import threading
 from collections.abc import Sequence
 from typing import Any
 
 import kopf
+from kopf._core.engines.peering import Identity
 
 from tidegate.api.names import KIND
 from tidegate.clients.errors import TidegateError
@@ -173,6 +175,8 @@ class _KopfThread:
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,
             ready_flag=self.ready,
+            # kopf would make one up from the name of the user, and in a container there need not be one.
+            identity=Identity(f"tidegate@{socket.gethostname()}"),
         )
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
