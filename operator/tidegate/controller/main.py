@@ -24,7 +24,8 @@ from tidegate.controller.settings import CONFIGURATION_VARIABLE, Settings, Setti
 from tidegate.controller.watch import Watcher
 from tidegate.gateways import ENVOY_GATEWAY
 
-logger = logging.getLogger(__name__)
+# Not __name__: that is __main__ when run as a module.
+logger = logging.getLogger("tidegate.controller.main")
 
 VERSION = importlib.metadata.version("tidegate")
 # Kubernetes' own patience is 30 s; a successor should not have to wait for much of it.
