@@ -9,10 +9,11 @@ from rich.console import Console
 
 from bench.load import Load, Record
 from lab.demo.objects import DemoObject
+from lab.demo.picture import Course, write_picture
 from lab.demo.prepare import prepare
 from lab.demo.report import result_table, write_report
 from lab.demo.resource import HOST, NAME, NAMESPACE, model_deployment
-from lab.demo.stages import STAGES, Outcome, Stage, StageResult, last_word, measure, outcome_of, problems
+from lab.demo.stages import STAGES, Outcome, Stage, StageResult, last_word, measure, outcome_of, problems, weight_of
 from lab.demo.view import View, make_frame
 from lab.errors import LabError
 from lab.instance import Instance
@@ -24,11 +25,12 @@ from tidegate.api.status import ModelDeploymentStatus
 
 REPOSITORY = Path(__file__).parents[2]
 REPORT = REPOSITORY / "build" / "demo.json"
+PICTURE = REPOSITORY / "build" / "demo.svg"
 REQUEST = REPOSITORY / "examples" / "requests" / "filetype.json"
-REQUESTS_PER_SECOND = 40.0
+REQUESTS_PER_SECOND = 30.0
 CLIENT_SECONDS = 10.0
 STAGE_SECONDS = 180.0
-SETTLED_REQUESTS = 120
+SETTLED_REQUESTS = 90
 """Requests watched after a stage ended, so that a loss at the very end of a transition is not missed."""
 SETTLED_SECONDS = 30.0
 POLL_SECONDS = 0.5
@@ -52,8 +54,10 @@ def demo() -> int:
         concurrency=int(2 * REQUESTS_PER_SECOND * CLIENT_SECONDS),
     )
     with View(console) as view:
-        results = asyncio.run(Player(prepared.demo_object, load, view).play())
+        player = Player(prepared.demo_object, load, view)
+        results = asyncio.run(player.play())
     write_report(REPORT, results, seconds=time.monotonic() - began)
+    write_picture(PICTURE, player.courses)
     console.print(result_table(results))
     found = problems(results)
     for problem in found:
@@ -69,6 +73,8 @@ class Player:
         self.demo_object = demo_object
         self.load = load
         self.view = view
+        self.courses: list[Course] = []
+        self.weights: list[tuple[float, int]] = []
 
     async def play(self) -> list[StageResult]:
         """Return the results of the stages played; the rest is left out after one that did not end."""
@@ -93,6 +99,7 @@ class Player:
         ended = time.time()
         if stage is not STAGES[0]:
             await self.settle(stage, began, ended)
+            self.courses.append(self.course(stage, outcome, began))
         status = await self.demo_object.status()
         return measure(
             stage,
@@ -103,13 +110,21 @@ class Player:
             records=self.records(began),
         )
 
+    def course(self, stage: Stage, outcome: Outcome, began: float) -> Course:
+        """Return what the picture shows of the stage that has just ended."""
+        failures = [record.start - began for record in self.records(began) if record.failure]
+        return Course(stage.title, self.weights, failures, time.time() - began, outcome)
+
     async def outcome(self, stage: Stage, revision: str, began: float) -> Outcome:
         """Wait until the stage has ended."""
         found: Outcome | None = None
+        self.weights = []
 
         async def ended() -> bool:
             nonlocal found
-            found = outcome_of(await self.show(stage, began), revision, stage.expected)
+            status = await self.show(stage, began)
+            self.weights.append((time.time() - began, weight_of(status, revision)))
+            found = outcome_of(status, revision, stage.expected)
             return found is not None
 
         await poll(ended, seconds=STAGE_SECONDS)
@@ -159,9 +174,9 @@ The lab stays up. Try next:
   kubectl get modeldeployment {NAME} -n {NAMESPACE} -o yaml          # every decision with its numbers
   kubectl delete pod -n {NAMESPACE} -l tidegate.dev/modeldeployment={NAME} --wait=false   # under load:
   .venv/bin/python -m bench.load --url {url} \\
-    --host {HOST} --body {REQUEST.relative_to(REPOSITORY)} --rate 40 --seconds 60
+    --host {HOST} --body {REQUEST.relative_to(REPOSITORY)} --rate 30 --seconds 60
   curl -i {url} -H 'Host: {HOST}' -d @{REQUEST.relative_to(REPOSITORY)}
   kubectl apply -f examples/steps.yaml            # a rollout that waits for you
   make lab-down                                   # when you are done
 
-The numbers above are in {REPORT.relative_to(REPOSITORY)}."""
+The numbers above are in {REPORT.relative_to(REPOSITORY)}, a picture of them in {PICTURE.relative_to(REPOSITORY)}."""

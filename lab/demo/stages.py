@@ -56,13 +56,17 @@ class StageResult:
     seconds_in_traffic: float = 0.0
 
 
+def weight_of(status: ModelDeploymentStatus, revision: str) -> int:
+    """Return the share of traffic of a revision, in parts per million."""
+    return sum(slot.weight for slot in (status.slots.a, status.slots.b) if slot.revision == revision)
+
+
 def outcome_of(status: ModelDeploymentStatus, revision: str, expected: Outcome) -> Outcome | None:
     """Return how the stage of `revision` ended, None while it has not: only once traffic is where it belongs."""
-    elsewhere = [slot for slot in (status.slots.a, status.slots.b) if slot.revision != revision and slot.weight]
-    own = [slot for slot in (status.slots.a, status.slots.b) if slot.revision == revision and slot.weight]
-    if status.stable == revision and not elsewhere:
+    weight = weight_of(status, revision)
+    if status.stable == revision and weight == status.slots.a.weight + status.slots.b.weight > 0:
         return Outcome.SERVING if expected is Outcome.SERVING else Outcome.PROMOTED
-    if not own and any(rejection.revision == revision for rejection in status.rejected):
+    if not weight and any(rejection.revision == revision for rejection in status.rejected):
         return Outcome.ROLLED_BACK
     return None
 
