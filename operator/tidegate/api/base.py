@@ -7,6 +7,7 @@ from pydantic.alias_generators import to_camel
 
 PRESERVE_UNKNOWN = "x-kubernetes-preserve-unknown-fields"
 INT_OR_STRING = "x-kubernetes-int-or-string"
+MAP_TYPE = "x-kubernetes-map-type"
 
 
 class ApiModel(BaseModel):

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from tidegate.api.base import LIST_ATOMIC, Quantity, SpecModel, list_map
+from tidegate.api.base import LIST_ATOMIC, MAP_TYPE, Quantity, SpecModel, list_map
 from tidegate.api.cel import SELF, exactly_one, matches, object_name, quoted, rule, rules
 from tidegate.api.source import IMAGE_REFERENCE_RULE
 
@@ -82,6 +82,10 @@ Argument = Annotated[
 
 class TritonRuntime(SpecModel):
     """NVIDIA Triton Inference Server."""
+
+    # With its fields owned one by one, server-side apply of `triton: {}` would work once and never again: the second
+    # time it prunes the defaulted fields nobody owns, and the empty object with them.
+    model_config = ConfigDict(json_schema_extra={MAP_TYPE: "atomic"})
 
     image: Annotated[str, Field(min_length=1, max_length=512, json_schema_extra=IMAGE_REFERENCE_RULE)] | None = None
     """Server image. Default when unset: the operator's, written into each revision when it is created."""

@@ -96,7 +96,9 @@ class Measurer:
         candidate: Letter = "a" if resource.status.slots.a.revision == rollout.revision else "b"
         stable: Letter = "b" if candidate == "a" else "a"
         grouped = group_by_proxy(presence, slots[candidate], slots[stable])
-        return tuple(proxy for proxy in grouped if any(proxy.candidate) or any(proxy.stable))
+        # A route nobody has used yet has no series; presence alone tells "no traffic" from "no metrics" then.
+        serving = tuple(proxy for proxy in grouped if any(proxy.candidate) or any(proxy.stable))
+        return serving or grouped
 
     def _slot(self, resource: Resource, series: Iterable[Series], letter: Letter) -> SlotSeries:
         profile, owner = self._profile, resource.owner

@@ -6,6 +6,7 @@ from typing import Any
 
 from tidegate.api.names import API_GROUP, KIND, VERSION
 from tidegate.api.status import ModelDeploymentStatus
+from tidegate.clients.errors import ApiError
 from tidegate.clients.kube import Kube
 from tidegate.controller.act import Actor
 from tidegate.controller.measure import Measurer
@@ -44,6 +45,14 @@ class Reconciler:
         tidegate.clients.errors.TidegateError
             When the API server refused or was out of reach; nothing is lost, the caller tries again later.
         """
+        try:
+            return await self._reconcile(namespace, name)
+        except ApiError as error:
+            if error.has_cause("NamespaceTerminating"):
+                return None
+            raise
+
+    async def _reconcile(self, namespace: str, name: str) -> float | None:
         body = await self._kube.get(KIND, namespace, name)
         if body is None or body["metadata"].get("deletionTimestamp") is not None:
             return None

@@ -21,8 +21,6 @@ class GatewayProfile:
     backend_label, backend_value
         The label that tells backends apart, and its value; ``{namespace}``, ``{name}`` and ``{index}`` (0 for slot a,
         1 for slot b) are filled in.
-    proxy_labels
-        Labels that together name one proxy, the first that all series carry being enough.
     """
 
     presence: str
@@ -33,7 +31,6 @@ class GatewayProfile:
     timeouts: tuple[str, ...] = ()
     backend_label: str
     backend_value: str
-    proxy_labels: tuple[str, ...] = ("namespace", "pod")
 
     def backend(self, namespace: str, name: str, index: int) -> str:
         """Value of `backend_label` for slot `index` of the route `namespace`/`name`."""

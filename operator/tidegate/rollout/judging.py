@@ -84,7 +84,8 @@ def grid_of(rollout: RolloutStatus, since: float, timeout_seconds: int, cell_sec
 
 def judged_until(rollout: RolloutStatus, since: float) -> float:
     """End of what was judged, never before the present weight came in force."""
-    recorded = rollout.judged_until.timestamp() if rollout.judged_until else since
+    # The evidence holds it to the last digit; a date rounds it, and a cell could then seem to be judged already.
+    recorded = float(rollout.evidence["judgedUntil"]) if rollout.evidence else since
     return max(recorded, since)
 
 

@@ -1,0 +1,304 @@
+"""One ModelDeployment under test on the real lab, and what a test does with it."""
+
+import asyncio
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from kubernetes import client, watch
+from urllib3.exceptions import ProtocolError
+
+from bench.load import Load, Summary
+from lab.models import echo_request, reference
+from tidegate.api.names import API_GROUP, PLURAL, VERSION, annotation
+from tidegate.api.status import ModelDeploymentStatus
+
+NAME = "echo"
+POLL_SECONDS = 0.25
+WHOLE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster with a gateway at `gateway_address`, port 80."""
+
+    api: client.ApiClient
+    gateway_address: str
+    kubeconfig: Path
+
+
+class Requests:
+    """Open-loop load in a thread of its own, so that a test can wait for the cluster meanwhile."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._stop = asyncio.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="load", daemon=True)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._send())
+
+    async def _send(self) -> None:
+        async with self._load:
+            await self._stop.wait()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(timeout=60)
+        assert not self._thread.is_alive(), "the load did not end"
+
+    @property
+    def summary(self) -> Summary:
+        """Counts of the requests that have ended."""
+        return self._load.summary()
+
+
+@dataclass
+class Weights:
+    """Every pair of weights the route was seen with, in order: (a, b) in parts per million."""
+
+    seen: list[tuple[int, int]] = field(default_factory=list)
+
+
+class Served:
+    """The ModelDeployment `echo` in one namespace."""
+
+    def __init__(self, cluster: Cluster, namespace: str) -> None:
+        self.cluster = cluster
+        self.namespace = namespace
+        self.host = f"{NAME}.{namespace}.example.com"
+        self._objects = client.CustomObjectsApi(cluster.api)
+        self.core = client.CoreV1Api(cluster.api)
+        self.apps = client.AppsV1Api(cluster.api)
+
+    # ---- writing -----------------------------------------------------------------------------------------------------
+
+    def document(self, model: str, *, replicas: int = 1, **rollout: Any) -> dict[str, Any]:
+        """The ModelDeployment for image tag `model`, with steps quick enough for a test."""
+        analysis = {"intervalSeconds": 5, "bakeSeconds": 5, **rollout.pop("analysis", {})}
+        steps = [{"weight": {"percent": percent, "seconds": 5}} for percent in (5, 25, 50)]
+        return {
+            "apiVersion": f"{API_GROUP}/{VERSION}",
+            "kind": "ModelDeployment",
+            "metadata": {"name": NAME, "namespace": self.namespace},
+            "spec": {
+                "model": {"source": {"image": {"reference": reference(model)}}},
+                "runtime": {"triton": {}},
+                "replicas": replicas,
+                "resources": {"limits": {"nvidia.com/gpu": "1"}},
+                "traffic": {
+                    "parentRefs": [{"name": "inference", "namespace": "gateways"}],
+                    "hostnames": [self.host],
+                    "timeoutSeconds": 5,
+                },
+                "rollout": {
+                    "steps": steps,
+                    "loadSeconds": 120,
+                    "keepPreviousSeconds": 5,
+                    **rollout,
+                    "analysis": analysis,
+                },
+            },
+        }
+
+    def apply(self, model: str, **options: Any) -> int:
+        """Apply the ModelDeployment as `kubectl apply --server-side` does; returns its generation."""
+        return self.apply_document(self.document(model, **options))
+
+    def apply_document(self, document: dict[str, Any]) -> int:
+        """Apply any document of this ModelDeployment."""
+        self._objects.patch_namespaced_custom_object(
+            API_GROUP,
+            VERSION,
+            self.namespace,
+            PLURAL,
+            NAME,
+            document,
+            field_manager="test",
+            force=True,
+            _content_type="application/apply-patch+yaml",
+        )
+        return int(self.body()["metadata"]["generation"])
+
+    def annotate(self, verb: str, value: str) -> None:
+        """Ask for something as a person does."""
+        body = {"metadata": {"annotations": {annotation(verb): value}}}  # type: ignore[arg-type]
+        self._objects.patch_namespaced_custom_object(
+            API_GROUP, VERSION, self.namespace, PLURAL, NAME, body, _content_type="application/merge-patch+json"
+        )
+
+    # ---- reading -----------------------------------------------------------------------------------------------------
+
+    def body(self) -> dict[str, Any]:
+        """The object as stored."""
+        found: dict[str, Any] = self._objects.get_namespaced_custom_object(
+            API_GROUP, VERSION, self.namespace, PLURAL, NAME
+        )
+        return found
+
+    @property
+    def status(self) -> ModelDeploymentStatus:
+        """Its status; empty while the operator has written none."""
+        return ModelDeploymentStatus.model_validate(self.body().get("status") or {})
+
+    def condition(self, kind: str) -> tuple[str, str, str]:
+        """(status, reason, message) of a condition; empty strings while there is none."""
+        found = [entry for entry in self.status.conditions if entry.type == kind]
+        return (found[0].status, found[0].reason, found[0].message) if found else ("", "", "")
+
+    def weight_of(self, revision: str | None) -> int:
+        """Recorded weight of a revision, parts per million."""
+        slots = self.status.slots
+        return next((slot.weight for slot in (slots.a, slots.b) if revision and slot.revision == revision), 0)
+
+    def route(self) -> dict[str, Any]:
+        """The HTTPRoute."""
+        found: dict[str, Any] = self._objects.get_namespaced_custom_object(
+            "gateway.networking.k8s.io", "v1", self.namespace, "httproutes", NAME
+        )
+        return found
+
+    def pod_uids(self, revision: str) -> set[str]:
+        """UIDs of a revision's pods."""
+        pods = self.core.list_namespaced_pod(self.namespace, label_selector=f"{API_GROUP}/revision={revision}")
+        return {pod.metadata.uid for pod in pods.items}
+
+    def events(self) -> list[tuple[str, str]]:
+        """(reason, message) of the Events about the ModelDeployment."""
+        found = self.core.list_namespaced_event(self.namespace)
+        mine = [event for event in found.items if event.involved_object.kind == "ModelDeployment"]
+        return [(event.reason, event.message) for event in mine]
+
+    def resource_versions(self) -> dict[str, str]:
+        """resourceVersion of the ModelDeployment and every child, without what the system writes by itself."""
+        selector = f"{API_GROUP}/modeldeployment={NAME}"
+        children = {
+            "controllerrevision": self.apps.list_namespaced_controller_revision,
+            "service": self.core.list_namespaced_service,
+            "configmap": self.core.list_namespaced_config_map,
+        }
+        found = {
+            f"{kind}/{item.metadata.name}": item.metadata.resource_version
+            for kind, listing in children.items()
+            for item in listing(self.namespace, label_selector=selector).items
+        }
+        deployments = self.apps.list_namespaced_deployment(self.namespace, label_selector=selector)
+        generations = {f"deployment/{item.metadata.name}": str(item.metadata.generation) for item in deployments.items}
+        route = {"httproute": str(self.route()["metadata"]["generation"])}
+        return {**found, **generations, **route, "self": self.body()["metadata"]["resourceVersion"]}
+
+    # ---- waiting -----------------------------------------------------------------------------------------------------
+
+    def wait(self, reached: Callable[["Served"], bool], what: str, *, within: float = 120) -> float:
+        """Poll until `reached(self)`; returns the seconds it took, or fails with the status as it is."""
+        start = time.monotonic()
+        while not reached(self):
+            if time.monotonic() - start > within:
+                ready = self.condition("Ready")
+                raise AssertionError(f"not within {within:g} s: {what}. Ready: {ready}. Status: {self.status}")
+            time.sleep(POLL_SECONDS)
+        return time.monotonic() - start
+
+    def wait_ready(self, *, within: float = 120) -> float:
+        """Wait as `kubectl wait --for=condition=Ready` does, for the present generation."""
+        generation = self.body()["metadata"]["generation"]
+        return self.wait(
+            lambda served: served.condition("Ready")[0] == "True" and served.status.observed_generation == generation,
+            "Ready",
+            within=within,
+        )
+
+    def wait_stalled(self, reason: str, *, within: float = 120) -> str:
+        """Wait until Stalled is True for `reason`; returns the message."""
+        self.wait(
+            lambda served: served.condition("Stalled")[:2] == ("True", reason), f"Stalled {reason}", within=within
+        )
+        return self.condition("Stalled")[2]
+
+    def wait_ended(self, *, within: float = 120) -> None:
+        """Wait until no rollout is under way."""
+        self.wait(lambda served: served.status.rollout is None, "no rollout under way", within=within)
+
+    def wait_candidate(self, *, within: float = 30) -> str:
+        """Wait until there is a candidate; returns its name."""
+        self.wait(lambda served: served.status.candidate is not None, "a candidate", within=within)
+        candidate = self.status.candidate
+        assert candidate is not None
+        return candidate
+
+    # ---- traffic -----------------------------------------------------------------------------------------------------
+
+    def requests(self, rate: float = 50, *, timeout_seconds: float = 6, seconds: float = 600) -> Requests:
+        """Load on the model through the gateway while the context is open."""
+        headers, body = echo_request([1, 2, 3])
+        return Requests(
+            Load(
+                f"http://{self.cluster.gateway_address}/v2/models/{NAME}/infer",
+                host=self.host,
+                body=body,
+                headers=headers,
+                rate=rate,
+                timeout_seconds=timeout_seconds,
+                max_seconds=seconds,
+            )
+        )
+
+    @contextmanager
+    def watched_weights(self) -> Iterator[Weights]:
+        """Record every pair of weights the route has while the context is open."""
+        weights, watcher = Weights(), watch.Watch()
+        version = self.route()["metadata"]["resourceVersion"]
+
+        def follow() -> None:
+            stream = watcher.stream(
+                client.CustomObjectsApi(self.cluster.api).list_namespaced_custom_object,
+                "gateway.networking.k8s.io",
+                "v1",
+                self.namespace,
+                "httproutes",
+                resource_version=version,
+                timeout_seconds=600,
+            )
+            # The watch ends with the namespace, in the middle of its answer.
+            with suppress(ProtocolError):
+                for event in stream:
+                    pair = route_weights(event["object"])
+                    if not weights.seen or weights.seen[-1] != pair:
+                        weights.seen.append(pair)
+
+        thread = threading.Thread(target=follow, name="weights", daemon=True)
+        thread.start()
+        try:
+            yield weights
+        finally:
+            watcher.stop()
+
+
+def route_weights(route: dict[str, Any]) -> tuple[int, int]:
+    """Weights of slots a and b as written in the route, parts per million."""
+    first, second = route["spec"]["rules"][0]["backendRefs"]
+    return first["weight"], second["weight"]
+
+
+def entries_and_exits(pairs: Sequence[tuple[int, int]]) -> list[str]:
+    """What is wrong with a sequence of weights: sums, and slots that came or went other than through one part."""
+    wrong = [f"{pair} does not sum to {WHOLE}" for pair in pairs if sum(pair) != WHOLE]
+    for before, after in itertools.pairwise(pairs):
+        for was, now in zip(before, after, strict=True):
+            if (was == 0) != (now == 0) and max(was, now) != 1:
+                wrong.append(f"{before} -> {after}")
+    return wrong
