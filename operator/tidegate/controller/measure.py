@@ -1,5 +1,6 @@
 """Ask Prometheus what happened since the last counted interval, when one is over."""
 
+import math
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Protocol
@@ -70,7 +71,9 @@ class Measurer:
         proxies = await self._proxies(resource, rollout, start - (REACH_SECONDS if first else 0.0), evaluation)
         length = cell_seconds(rollout)
         if first:
-            length = interval_length(length, [successful(up) for proxy in proxies for up in proxy.up])
+            longest = interval_length(length, [successful(up) for proxy in proxies for up in proxy.up])
+            # In whole milliseconds, as it is recorded: the next pass must see the very same cells.
+            length = math.ceil(longest * 1000) / 1000
         grid = grid_of(rollout, since, resource.spec.traffic.timeout_seconds, length)
         scrapes = scrape_times(proxies)
         trouble = why_not_scraped(scrapes, evaluation, length)
