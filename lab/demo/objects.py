@@ -2,38 +2,42 @@
 
 import asyncio
 import json
+import secrets
 from pathlib import Path
 from typing import Any
 
 from kubernetes import client, config
 
-from lab.demo.resource import NAME, NAMESPACE
+from lab.demo.resource import NAME, model_deployment
 from lab.kubectl import Kubectl
-from tidegate.api.names import API_GROUP, LABEL_MODELDEPLOYMENT, PLURAL, VERSION
+from tidegate.api.names import API_GROUP, PLURAL, VERSION, revision_name
+from tidegate.api.spec import ModelDeploymentSpec
 from tidegate.api.status import ModelDeploymentStatus
 
 READ_SECONDS = 5.0
-CHILDREN = "deployments,services,httproutes,controllerrevisions"
+LABEL = "tidegate.dev/demo"
 
 
 class DemoObject:
-    """Reads and writes the one object of the demo."""
+    """Reads and writes the one object of the demo, in a namespace of its own."""
 
     def __init__(self, kubeconfig: Path, kubectl: Kubectl) -> None:
         self.api = client.CustomObjectsApi(config.new_client_from_config(str(kubeconfig)))  # type: ignore[no-untyped-call]
         self.kubectl = kubectl
+        # A new one each time: the proxies' counters of an earlier demo are part of a route's history.
+        self.namespace = f"demo-{secrets.token_hex(2)}"
 
-    def reset(self) -> None:
-        """Make the namespace, and remove what an earlier demo left in it."""
-        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
-        self.kubectl.apply(json.dumps(namespace))
-        here = f"--namespace={NAMESPACE}"
-        self.kubectl("delete", here, PLURAL, NAME, "--ignore-not-found", "--timeout=60s", timeout_seconds=70)
-        self.kubectl.wait("delete", here, CHILDREN, f"--selector={LABEL_MODELDEPLOYMENT}={NAME}")
+    def create_namespace(self) -> None:
+        """Make the namespace, and let go of those of earlier demos."""
+        self.kubectl("delete", "namespace", f"--selector={LABEL}", "--ignore-not-found", "--wait=false")
+        metadata = {"name": self.namespace, "labels": {LABEL: "true"}}
+        self.kubectl.apply(json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}))
 
-    def apply(self, document: dict[str, Any]) -> None:
-        """Apply the ModelDeployment."""
+    def apply(self, reference: str) -> str:
+        """Apply the ModelDeployment with the model image `reference`; return the name of the revision it asks for."""
+        document = model_deployment(self.namespace, reference)
         self.kubectl.apply(json.dumps(document))
+        return revision_name(NAME, ModelDeploymentSpec.model_validate(document["spec"]))
 
     async def status(self) -> ModelDeploymentStatus:
         """Return the object's status as it is now."""
@@ -42,6 +46,6 @@ class DemoObject:
 
     def read(self) -> dict[str, Any]:
         """Return the object."""
-        place = (API_GROUP, VERSION, NAMESPACE, PLURAL)
+        place = (API_GROUP, VERSION, self.namespace, PLURAL)
         found: Any = self.api.get_namespaced_custom_object(*place, NAME, _request_timeout=READ_SECONDS)
         return dict(found)

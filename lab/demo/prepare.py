@@ -23,7 +23,7 @@ class Prepared:
 
 
 def prepare(instance: Instance, reporter: Reporter) -> Prepared:
-    """Bring up the lab with the operator and the demo's models in it, and nothing left of an earlier demo."""
+    """Bring up the lab with the operator and the demo's models in it."""
     if is_external():
         raise LabError("the demo packs its models straight into the lab's node; run it without LAB=external")
     lab = up(instance.flavour, name=instance.name, reporter=reporter)
@@ -33,6 +33,6 @@ def prepare(instance: Instance, reporter: Reporter) -> Prepared:
     provide_models(instance, programs, [stage.model for stage in STAGES], reporter)
     install_operator(instance, programs, reporter)
     demo_object = DemoObject(lab.kubeconfig, Kubectl(instance, programs))
-    with reporter.step("clear the demo's namespace"):
-        demo_object.reset()
+    with reporter.step(f"namespace {demo_object.namespace}"):
+        demo_object.create_namespace()
     return Prepared(lab.gateway_address, demo_object)

@@ -2,17 +2,20 @@
 
 from typing import Any
 
-NAMESPACE = "demo"
 NAME = "filetype"
-HOST = "filetype.example.com"
 
 
-def model_deployment(reference: str) -> dict[str, Any]:
+def host(namespace: str) -> str:
+    """Return the host name of the demo in a namespace: routes of two demos must not claim the same one."""
+    return f"{NAME}.{namespace}.example.com"
+
+
+def model_deployment(namespace: str, reference: str) -> dict[str, Any]:
     """Return the ModelDeployment that serves the model image `reference`."""
     return {
         "apiVersion": "tidegate.dev/v1alpha1",
         "kind": "ModelDeployment",
-        "metadata": {"name": NAME, "namespace": NAMESPACE},
+        "metadata": {"name": NAME, "namespace": namespace},
         "spec": {
             "model": {"source": {"image": {"reference": reference}}},
             "runtime": {"triton": {"sharedMemoryBytes": 134217728}},
@@ -21,7 +24,7 @@ def model_deployment(reference: str) -> dict[str, Any]:
             "resources": {"limits": {"nvidia.com/gpu": "1"}, "requests": {"cpu": "200m"}},
             "traffic": {
                 "parentRefs": [{"name": "inference", "namespace": "gateways"}],
-                "hostnames": [HOST],
+                "hostnames": [host(namespace)],
                 "timeoutSeconds": 5,
             },
             "rollout": {

@@ -12,15 +12,13 @@ from lab.demo.objects import DemoObject
 from lab.demo.picture import Course, write_picture
 from lab.demo.prepare import prepare
 from lab.demo.report import result_table, write_report
-from lab.demo.resource import HOST, NAME, NAMESPACE, model_deployment
+from lab.demo.resource import NAME, host
 from lab.demo.stages import STAGES, Outcome, Stage, StageResult, last_word, measure, outcome_of, problems, weight_of
 from lab.demo.view import View, make_frame
 from lab.errors import LabError
 from lab.instance import Instance
 from lab.models import JSON_HEADERS, reference
 from lab.progress import Reporter
-from tidegate.api.names import revision_name
-from tidegate.api.spec import ModelDeploymentSpec
 from tidegate.api.status import ModelDeploymentStatus
 
 REPOSITORY = Path(__file__).parents[2]
@@ -42,10 +40,11 @@ def demo() -> int:
     console = Console(highlight=False)
     instance = Instance("full", "full")
     prepared = prepare(instance, Reporter())
+    namespace = prepared.demo_object.namespace
     url = f"http://{prepared.gateway_address}/v2/models/{NAME}/infer"
     load = Load(
         url,
-        host=HOST,
+        host=host(namespace),
         body=REQUEST.read_bytes(),
         headers=JSON_HEADERS,
         rate=REQUESTS_PER_SECOND,
@@ -62,7 +61,7 @@ def demo() -> int:
     found = problems(results)
     for problem in found:
         console.print(f"[red]problem[/red]  {problem}")
-    console.print(what_next(instance.kubeconfig, url), markup=False, soft_wrap=True)
+    console.print(what_next(instance.kubeconfig, namespace, url), markup=False, soft_wrap=True)
     return 1 if found else 0
 
 
@@ -91,10 +90,8 @@ class Player:
 
     async def play_stage(self, stage: Stage) -> StageResult:
         """Apply a release, wait for its outcome and until traffic has settled, and count."""
-        document = model_deployment(reference(stage.model))
-        revision = revision_name(NAME, ModelDeploymentSpec.model_validate(document["spec"]))
         began = time.time()
-        await asyncio.to_thread(self.demo_object.apply, document)
+        revision = await asyncio.to_thread(self.demo_object.apply, reference(stage.model))
         outcome = await self.outcome(stage, revision, began)
         ended = time.time()
         if stage is not STAGES[0]:
@@ -165,17 +162,17 @@ async def poll(condition: Callable[[], Awaitable[bool]], *, seconds: float) -> b
     return True
 
 
-def what_next(kubeconfig: Path, url: str) -> str:
+def what_next(kubeconfig: Path, namespace: str, url: str) -> str:
     """Return what a person may try next; the lab stays up."""
     return f"""
 The lab stays up. Try next:
   export KUBECONFIG={kubeconfig}
-  kubectl get modeldeployments -n {NAMESPACE} -o wide
-  kubectl get modeldeployment {NAME} -n {NAMESPACE} -o yaml          # every decision with its numbers
-  kubectl delete pod -n {NAMESPACE} -l tidegate.dev/modeldeployment={NAME} --wait=false   # under load:
+  kubectl get modeldeployments -n {namespace} -o wide
+  kubectl get modeldeployment {NAME} -n {namespace} -o yaml          # every decision with its numbers
+  kubectl delete pod -n {namespace} -l tidegate.dev/modeldeployment={NAME} --wait=false   # under load:
   .venv/bin/python -m bench.load --url {url} \\
-    --host {HOST} --body {REQUEST.relative_to(REPOSITORY)} --rate 30 --seconds 60
-  curl -i {url} -H 'Host: {HOST}' -d @{REQUEST.relative_to(REPOSITORY)}
+    --host {host(namespace)} --body {REQUEST.relative_to(REPOSITORY)} --rate 30 --seconds 60
+  curl -i {url} -H 'Host: {host(namespace)}' -d @{REQUEST.relative_to(REPOSITORY)}
   kubectl apply -f examples/steps.yaml            # a rollout that waits for you
   make lab-down                                   # when you are done
 
