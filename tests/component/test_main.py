@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from tests.component.api_server import ApiServer
-from tests.component.conftest import Server
+from tests.component.conftest import Server, until
 from tidegate.api.names import KIND
 from tidegate.controller.handlers import OWNED_KINDS
 from tidegate.controller.main import main
@@ -87,7 +87,10 @@ async def test_it_watches_reconciles_and_ends_in_good_order(start: Start, server
     file.write_text(yaml.safe_dump({"metricsPort": port, "prometheus": {"url": "http://127.0.0.1:9"}}))
     process = await start("--config", str(file))
     await until_ready(port)
-    await api.until_watched(KIND)
+    await until(
+        lambda: any(seen.path.endswith("/namespaces/demo/modeldeployments/filetype") for seen in server.seen),
+        "the ModelDeployment is reconciled",
+    )
     async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/metrics") as response:
         assert 'tidegate_api_requests_total{code="200",kind="ModelDeployment",verb="list"}' in await response.text()
     began = time.monotonic()
@@ -99,7 +102,6 @@ async def test_it_watches_reconciles_and_ends_in_good_order(start: Start, server
     assert "watching all namespaces" in lines[0]["message"]
     assert lines[-1]["message"] == "stopped"
     assert not [line for line in lines if line["level"] in {"ERROR", "CRITICAL"}]
-    assert any(exchange.path.endswith("/namespaces/demo/modeldeployments/filetype") for exchange in server.seen)
 
 
 def test_a_wrong_configuration_ends_it_at_once_with_every_reason(

@@ -15,7 +15,7 @@ from tests.component.conftest import Server, until
 from tidegate.api.names import KIND
 from tidegate.clients.kube import Kube
 from tidegate.clients.transport import Transport
-from tidegate.controller import watch
+from tidegate.controller import kopf_thread
 from tidegate.controller.handlers import OWNED_KINDS, build_settings
 from tidegate.controller.metrics import Metrics
 from tidegate.controller.watch import Watcher
@@ -136,7 +136,11 @@ async def test_s38_a_rotated_token_is_taken_up(server: Server) -> None:
         one.api.objects[KIND].append(one.api.body(KIND, "after"))
         one.api.send(KIND, "ERROR", {"kind": "Status", "code": 410, "message": "too old resource version"})
         assert await one.next_key() == ("demo", "after")
-        assert one.metrics.registry.get_sample_value("tidegate_watch_restarts_total") == 0
+        await one.api.until_watched(KIND, times=2)
+        one.api.send(KIND, "ADDED", one.api.body(KIND, "later"))
+        while await one.next_key() != ("demo", "later"):
+            # kopf may have had to be started anew, if a stream was just connecting; then it lists once more.
+            pass
 
 
 async def test_s39_a_silent_watch_is_opened_anew(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +151,7 @@ async def test_s39_a_silent_watch_is_opened_anew(server: Server, monkeypatch: py
         settings.watching.inactivity_timeout = 0.3
         return settings
 
-    monkeypatch.setattr(watch, "build_settings", impatient)
+    monkeypatch.setattr(kopf_thread, "build_settings", impatient)
     async with watching(server, *EVERYTHING) as one:
         await one.api.until_watched(KIND, times=3)
         assert one.metrics.registry.get_sample_value("tidegate_watch_restarts_total") == 0
