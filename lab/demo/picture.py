@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-WIDTH, HEIGHT, GAP, MARGIN = 440, 190, 40, 44
-HEAD = 34
-FAILURES_HEIGHT = 46
+WIDTH, HEIGHT, GAP, HEAD = 420, 150, 56, 34
+STRIP = 30
+AXIS = HEIGHT + STRIP + 12
+FOOT = 24
 FULL = 1_000_000
 COLOURS = {"weight": "#1769aa", "failed": "#c62828", "grid": "#d0d7de", "text": "#57606a", "paper": "#ffffff"}
 
@@ -37,7 +38,7 @@ class Course:
 def write_picture(file: Path, courses: Sequence[Course]) -> None:
     """Write the courses side by side as one SVG file."""
     width = len(courses) * (WIDTH + GAP) + GAP
-    height = HEAD + HEIGHT + MARGIN
+    height = HEAD + AXIS + FOOT
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
         'font-size="12">',
@@ -52,7 +53,7 @@ def write_picture(file: Path, courses: Sequence[Course]) -> None:
 
 
 def panel(course: Course) -> Iterator[str]:
-    """Draw one course within WIDTH x HEIGHT."""
+    """Draw one course: the weight above, the failed requests below, the seconds under both."""
     scale = WIDTH / max(course.seconds, 1)
     yield text(0, -14, f"{course.title}: {course.ending}", weight="bold")
     yield from grid(course.seconds, scale)
@@ -65,11 +66,12 @@ def grid(seconds: float, scale: float) -> Iterator[str]:
     for percent in (0, 25, 50, 75, 100):
         y = height_of(percent * FULL // 100)
         yield f'<path d="M0 {y:.1f}H{WIDTH}" stroke="{COLOURS["grid"]}"/>'
-        yield text(-4, y + 4, f"{percent} %" if percent else "0", anchor="end")
+        yield text(-4, y + 4, f"{percent} %", anchor="end", colour="weight")
+    yield text(-4, HEIGHT + 22, "failed", anchor="end", colour="failed")
+    yield f'<path d="M0 {AXIS}H{WIDTH}" stroke="{COLOURS["grid"]}"/>'
     step = next(step for step in (10, 20, 30, 60, 120, 300) if seconds / step <= 8 or step == 300)
     for mark in range(0, int(seconds) + 1, step):
-        yield text(mark * scale, HEIGHT + 16, f"{mark} s", anchor="middle")
-    yield text(WIDTH, HEIGHT + 32, "blue: the new revision's share of traffic   red: failed requests", anchor="end")
+        yield text(mark * scale, AXIS + 16, f"{mark} s", anchor="middle")
 
 
 def weight_line(course: Course, scale: float) -> str:
@@ -81,13 +83,13 @@ def weight_line(course: Course, scale: float) -> str:
 
 
 def failure_bars(failures: Sequence[float], scale: float) -> Iterator[str]:
-    """Draw a bar for each second in which requests failed, upwards from the time axis."""
+    """Draw a bar for each second in which requests failed, in the strip above the time axis."""
     counts = Counter(int(seconds) for seconds in failures)
     tallest = max(counts.values(), default=1)
     for second, count in sorted(counts.items()):
-        height = FAILURES_HEIGHT * count / tallest
+        height = STRIP * count / tallest
         yield (
-            f'<rect x="{second * scale:.1f}" y="{HEIGHT - height:.1f}" width="{max(scale * 0.8, 1):.1f}" '
+            f'<rect x="{second * scale:.1f}" y="{AXIS - height:.1f}" width="{max(scale * 0.6, 1):.1f}" '
             f'height="{height:.1f}" fill="{COLOURS["failed"]}"><title>{count} failed</title></rect>'
         )
 
@@ -97,7 +99,9 @@ def height_of(weight: int) -> float:
     return HEIGHT * (1 - weight / FULL)
 
 
-def text(x: float, y: float, content: str, *, anchor: str = "start", weight: str = "normal") -> str:
+def text(
+    x: float, y: float, content: str, *, anchor: str = "start", weight: str = "normal", colour: str = "text"
+) -> str:
     """Draw some words."""
-    style = f'text-anchor="{anchor}" font-weight="{weight}" fill="{COLOURS["text"]}"'
+    style = f'text-anchor="{anchor}" font-weight="{weight}" fill="{COLOURS[colour]}"'
     return f'<text x="{x:.1f}" y="{y:.1f}" {style}>{escape(content)}</text>'

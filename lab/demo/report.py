@@ -14,9 +14,9 @@ def result_table(results: Sequence[StageResult]) -> Table:
     """Return the closing table."""
     table = Table(title="What happened, counted at the client")
     table.add_column("what", no_wrap=True)
-    for name in ("seconds", "requests", "failed", "failed beyond\nstable's rate"):
+    for name in ("seconds", "requests", "failed", "beyond\nstable's rate"):
         table.add_column(name, justify="right")
-    table.add_column("outcome")
+    table.add_column("outcome", no_wrap=True)
     for result in results:
         style = "green" if result.outcome is result.expected else "red"
         table.add_row(

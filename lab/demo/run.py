@@ -109,8 +109,10 @@ class Player:
 
     def course(self, stage: Stage, outcome: Outcome, began: float) -> Course:
         """Return what the picture shows of the stage that has just ended."""
-        failures = [record.start - began for record in self.records(began) if record.failure]
-        return Course(stage.title, self.weights, failures, time.time() - began, outcome)
+        records = self.records(began)
+        failures = [record.start - began for record in records if record.failure]
+        ending = f"{outcome}, {len(failures)} of {len(records):,} requests failed"
+        return Course(stage.title, self.weights, failures, time.time() - began, ending)
 
     async def outcome(self, stage: Stage, revision: str, began: float) -> Outcome:
         """Wait until the stage has ended."""

@@ -64,7 +64,8 @@ def weight_of(status: ModelDeploymentStatus, revision: str) -> int:
 def outcome_of(status: ModelDeploymentStatus, revision: str, expected: Outcome) -> Outcome | None:
     """Return how the stage of `revision` ended, None while it has not: only once traffic is where it belongs."""
     weight = weight_of(status, revision)
-    if status.stable == revision and weight == status.slots.a.weight + status.slots.b.weight > 0:
+    ready = any(condition.type == "Ready" and condition.status == "True" for condition in status.conditions)
+    if ready and status.stable == revision and weight == status.slots.a.weight + status.slots.b.weight > 0:
         return Outcome.SERVING if expected is Outcome.SERVING else Outcome.PROMOTED
     if not weight and any(rejection.revision == revision for rejection in status.rejected):
         return Outcome.ROLLED_BACK

@@ -31,6 +31,9 @@ def status(weights: tuple[int, int] = (1_000_000, 0), **fields: Any) -> ModelDep
     return ModelDeploymentStatus.model_validate({"stable": OLD, "slots": slots, **fields})
 
 
+READY: dict[str, Any] = {
+    "conditions": [{"type": "Ready", "status": "True", "reason": "Promoted", "last_transition_time": NOW}]
+}
 REJECTED: dict[str, Any] = {"rejected": [{"revision": NEW, "at": NOW, "reason": "Harm"}]}
 
 
@@ -39,9 +42,10 @@ REJECTED: dict[str, Any] = {"rejected": [{"revision": NEW, "at": NOW, "reason": 
     [
         (status(), None),
         (status((500_000, 500_000), candidate=NEW), None),
-        (status((0, 1_000_000), stable=NEW), Outcome.PROMOTED),
-        (status((1, 999_999), stable=NEW), None),
-        (status((0, 1_000_000), candidate=NEW), None),
+        (status((0, 1_000_000), stable=NEW, **READY), Outcome.PROMOTED),
+        (status((0, 1_000_000), stable=NEW), None),
+        (status((1, 999_999), stable=NEW, **READY), None),
+        (status((0, 1_000_000), candidate=NEW, **READY), None),
         (status(**REJECTED), Outcome.ROLLED_BACK),
         (status((999_999, 1), **REJECTED), None),
         (status(rejected=[{"revision": "filetype-other", "at": NOW, "reason": "Harm"}]), None),
@@ -54,12 +58,13 @@ def test_a_stage_has_ended_when_traffic_is_where_it_belongs(
 
 
 def test_the_first_revision_serves_as_soon_as_it_is_stable() -> None:
-    found = status((1_000_000, 0), stable=OLD)
+    found = status((1_000_000, 0), stable=OLD, **READY)
     assert outcome_of(found, OLD, Outcome.SERVING) is Outcome.SERVING
 
 
 def test_a_bad_model_that_was_promoted_is_told_as_promoted() -> None:
-    assert outcome_of(status((0, 1_000_000), stable=NEW), NEW, Outcome.ROLLED_BACK) is Outcome.PROMOTED
+    found = status((0, 1_000_000), stable=NEW, **READY)
+    assert outcome_of(found, NEW, Outcome.ROLLED_BACK) is Outcome.PROMOTED
 
 
 def test_the_last_word_is_the_last_decision_about_the_revision() -> None:
