@@ -105,7 +105,7 @@ soak: build venv ## What takes long: A/A on the real lab, many requests, many hi
 .PHONY: bench
 bench: build venv ## What measures; prints tables and writes JSON into build/
 	@.venv/bin/python -m lab up --flavour full
-	@.venv/bin/python -m bench
+	@.venv/bin/python -m bench.rollouts
 
 .PHONY: clean
 clean: ## Remove build products of this checkout (caches and lab stay)

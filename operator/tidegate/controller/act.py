@@ -63,8 +63,9 @@ class Actor:
             return
         body = manifest
         if kind in FENCED_KINDS:
-            version = present["metadata"]["resourceVersion"]
-            body = {**manifest, "metadata": {**manifest["metadata"], "resourceVersion": version}}
+            # With the uid as well: an object deleted meanwhile is then refused too, not made anew.
+            fence = {key: present["metadata"][key] for key in ("resourceVersion", "uid")}
+            body = {**manifest, "metadata": {**manifest["metadata"], **fence}}
         written = await self._kube.apply(body)
         if written["metadata"]["resourceVersion"] == present["metadata"]["resourceVersion"]:
             self._settled[present["metadata"]["uid"]] = _state(manifest, written)

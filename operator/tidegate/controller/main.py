@@ -74,6 +74,7 @@ async def operate(settings: Settings, context: str | None = None) -> int:
             kube,
             Measurer(prometheus, ENVOY_GATEWAY),
             Actor(kube, default_image=settings.runtimes.triton.image),
+            metrics,
         )
         queue = WorkQueue(reconciler.reconcile, metrics, workers=settings.workers)
         watcher = Watcher(kube, queue.add, lambda: load_configuration(context), metrics, namespaces=settings.namespaces)

@@ -1,6 +1,7 @@
 """One reconcile, top to bottom: read, measure, decide, record, act."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from tidegate.clients.errors import ApiError
 from tidegate.clients.kube import Kube
 from tidegate.controller.act import Actor
 from tidegate.controller.measure import Measurer
+from tidegate.controller.metrics import Metrics
 from tidegate.controller.observe import observe
 from tidegate.rollout import Event, Plan, Resource, plan
 
@@ -30,11 +32,18 @@ class Reconciler:
     """
 
     def __init__(
-        self, kube: Kube, measurer: Measurer, actor: Actor, *, clock: Callable[[], datetime] = _utc_now
+        self,
+        kube: Kube,
+        measurer: Measurer,
+        actor: Actor,
+        metrics: Metrics,
+        *,
+        clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._kube = kube
         self._measurer = measurer
         self._actor = actor
+        self._metrics = metrics
         self._clock = clock
 
     async def reconcile(self, namespace: str, name: str) -> float | None:
@@ -62,16 +71,28 @@ class Reconciler:
         measured = await self._measurer.measure(resource, seen, now)
         planned = plan(resource, seen, measured, now)
         await self._record(body, resource, planned)
-        recorded = Resource(resource.owner, resource.generation, resource.annotations, resource.spec, planned.status)
-        for event in planned.events:
-            await self._tell(body, event)
-        if not seen.names_taken:
-            await self._actor.act(recorded, there)
+        recorded = replace(resource, status=planned.status)
+        try:
+            if not seen.names_taken:
+                await self._actor.act(recorded, there)
+        finally:
+            self._count(resource.status, planned.status)
+            for event in planned.events:
+                await self._tell(body, event)
         return planned.wake_after
 
     async def _record(self, body: Object, resource: Resource, planned: Plan) -> None:
         if planned.status != resource.status:
             await self._kube.replace_status({**body, "status": dump(planned.status)})
+
+    def _count(self, before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> None:
+        known = {(decision.at, decision.reason) for decision in before.decisions}
+        for decision in after.decisions:
+            if (decision.at, decision.reason) not in known:
+                self._metrics.verdicts.labels(decision.verdict, decision.reason).inc()
+        if before.rollout is not None and after.rollout is None:
+            withdrawn = before.rollout.withdraw
+            self._metrics.rollouts.labels(withdrawn.reason if withdrawn else "Promoted").inc()
 
     async def _tell(self, body: Mapping[str, Any], event: Event) -> None:
         await self._kube.create_event(

@@ -10,7 +10,7 @@ from kubernetes import client
 
 from bench.load import Load, Summary
 from lab.models import echo_request
-from tests.cluster.scenarios.served import NAME, Served
+from lab.trial import NAME, Served
 from tidegate.api.spec import ModelDeploymentSpec
 from tidegate.api.status import ModelDeploymentStatus, RolloutStatus, Slot, Slots
 from tidegate.clients.prometheus import Prometheus

@@ -1,6 +1,6 @@
 """Rollouts on real parts: API server, scheduler, kubelet, Envoy Gateway, Prometheus, Triton."""
 
-from tests.cluster.scenarios.served import Served, entries_and_exits
+from lab.trial import Served, entries_and_exits
 
 WHOLE = 1_000_000
 

@@ -1,21 +1,30 @@
-"""One ModelDeployment under test on the real lab, and what a test does with it."""
+"""One ModelDeployment on trial in the real lab: what tests and benchmarks do with it, and what they see."""
 
 import asyncio
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from kubernetes import client, watch
+from kubernetes import client, config, watch
 from urllib3.exceptions import ProtocolError
 
 from bench.load import Load, Summary
-from lab.models import echo_request, reference
+from lab.builds import kubernetes_programs
+from lab.deploy import install_operator
+from lab.errors import LabError
+from lab.images import import_model
+from lab.instance import Instance
+from lab.lifecycle import up
+from lab.models import build, echo_request, reference
+from lab.namespaces import Namespaces
+from lab.progress import Reporter
 from tidegate.api.names import API_GROUP, PLURAL, VERSION, annotation
 from tidegate.api.status import ModelDeploymentStatus
 
@@ -31,6 +40,42 @@ class Cluster:
     api: client.ApiClient
     gateway_address: str
     kubeconfig: Path
+
+
+MODELS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "echo-1": ("echo", {}),
+    "echo-2": ("echo", {}),
+    "echo-slow": ("echo", {"load_milliseconds": "25000"}),
+    "echo-failing": ("echo", {"error_share": "0.3"}),
+    "echo-dead": ("echo", {"error_share": "1"}),
+    "echo-hanging": ("echo", {"hang_share": "0.3"}),
+    "broken-1": ("broken", {}),
+    "layout-wrong": ("wrong-layout", {}),
+}
+"""Name of an image (see `lab.models.reference`) to the recipe of lab/models.py and its parameters."""
+
+
+def prepare_cluster(directory: Path, reporter: Reporter) -> Cluster:
+    """Bring up the full lab with this tree's operator and the trial's models in it.
+
+    Parameters
+    ----------
+    directory
+        Where the model directories are made.
+    """
+    instance = Instance("full", "full")
+    lab = up("full", reporter=reporter)
+    if lab.gateway_address is None:
+        raise LabError("the lab came up without a gateway address; `python -m lab status` tells how it is")
+    programs = kubernetes_programs(reporter)
+    with reporter.step("trial models"):
+        for name, (recipe, parameters) in MODELS.items():
+            # A parameter of its own makes each image differ, so that each is a revision of its own.
+            model = build(recipe, directory / name, parameters={"image": name, **parameters})
+            import_model(Namespaces(instance), programs, model, reference(name))
+    install_operator(instance, programs, reporter)
+    api = config.new_client_from_config(str(lab.kubeconfig))  # type: ignore[no-untyped-call]
+    return Cluster(api, lab.gateway_address, lab.kubeconfig)
 
 
 class Requests:
@@ -81,9 +126,22 @@ class Served:
         self.cluster = cluster
         self.namespace = namespace
         self.host = f"{NAME}.{namespace}.example.com"
-        self._objects = client.CustomObjectsApi(cluster.api)
-        self.core = client.CoreV1Api(cluster.api)
-        self.apps = client.AppsV1Api(cluster.api)
+        # The generated client's types say None of everything.
+        self._objects: Any = client.CustomObjectsApi(cluster.api)
+        self.core: Any = client.CoreV1Api(cluster.api)
+        self.apps: Any = client.AppsV1Api(cluster.api)
+
+    @classmethod
+    @contextmanager
+    def in_new_namespace(cls, cluster: Cluster) -> Iterator[Self]:
+        """A namespace of its own for as long as the context is open; nothing is applied yet."""
+        namespace = f"trial-{uuid.uuid4().hex[:8]}"
+        core = client.CoreV1Api(cluster.api)
+        core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=namespace)))
+        try:
+            yield cls(cluster, namespace)
+        finally:
+            core.delete_namespace(namespace)
 
     # ---- writing -----------------------------------------------------------------------------------------------------
 
@@ -260,7 +318,8 @@ class Served:
     @contextmanager
     def watched_weights(self) -> Iterator[Weights]:
         """Record every pair of weights the route has while the context is open."""
-        weights, watcher = Weights(), watch.Watch()
+        weights = Weights()
+        watcher: Any = watch.Watch()  # type: ignore[no-untyped-call]
         version = self.route()["metadata"]["resourceVersion"]
 
         def follow() -> None:
