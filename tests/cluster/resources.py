@@ -20,6 +20,19 @@ class Resources:
         )
         return created
 
+    def apply(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Server-side apply, as `kubectl apply --server-side` and GitOps tools do."""
+        self._objects.patch_namespaced_custom_object(
+            **self._where,
+            name=document["metadata"]["name"],
+            body=document,
+            field_manager="test",
+            force=True,
+            field_validation="Strict",
+            _content_type="application/apply-patch+yaml",
+        )
+        return self.get(document["metadata"]["name"])
+
     def replace(self, document: dict[str, Any]) -> dict[str, Any]:
         replaced: dict[str, Any] = self._objects.replace_namespaced_custom_object(
             **self._where, name=document["metadata"]["name"], body=document, field_validation="Strict"

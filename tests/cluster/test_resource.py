@@ -111,6 +111,16 @@ def test_the_scale_subresource_sets_replicas_and_tells_the_ready_ones(
     assert resources.get(stored["metadata"]["name"])["spec"]["replicas"] == 3
 
 
+@pytest.mark.parametrize("runtime", [{}, {"args": ["--log-verbose=1"]}])
+def test_s29_the_same_document_can_be_applied_again_and_again(resources: Resources, runtime: dict[str, Any]) -> None:
+    document = {**DOCUMENT, "spec": {**DOCUMENT["spec"], "runtime": {"triton": runtime}}}
+    first = resources.apply(document)
+    again = resources.apply(document)
+    assert again["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
+    changed = resources.apply({**document, "spec": {**document["spec"], "replicas": 2}})
+    assert changed["spec"] == {**first["spec"], "replicas": 2}
+
+
 def test_the_columns_show_ready_stable_candidate_weight_and_step(api: Any, stored: dict[str, Any]) -> None:
     path = f"/apis/{API_GROUP}/{VERSION}/namespaces/{stored['metadata']['namespace']}/{PLURAL}"
     accept = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
