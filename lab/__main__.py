@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from lab.builds import kubernetes_programs
-from lab.deploy import install_operator, provide_models
+from lab.deploy import ModelImage, install_operator, provide_models
 from lab.errors import LabError
 from lab.external import external_kubeconfig, is_external
 from lab.images import OPERATOR_IMAGE, import_archive, import_images, import_model, operator_image
@@ -142,7 +142,8 @@ def run_image(arguments: argparse.Namespace) -> None:
 def run_models(arguments: argparse.Namespace) -> None:
     """Build and import model images."""
     programs = kubernetes_programs(Reporter(quiet=True))
-    provide_models(instance_of(arguments), programs, arguments.model or RECIPES, Reporter())
+    images = [ModelImage(name) for name in arguments.model or RECIPES]
+    provide_models(instance_of(arguments), programs, images, Reporter())
 
 
 def run_install(arguments: argparse.Namespace) -> None:

@@ -1,7 +1,8 @@
 """What goes into a full lab to try the operator: the operator of this tree by its own chart, and model images."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.images import OPERATOR_IMAGE, TRITON_IMAGE, import_images, import_model, operator_image
@@ -20,12 +21,31 @@ PROMETHEUS_URL = "http://prometheus.monitoring:9090"
 READY_SECONDS = 120
 
 
-def provide_models(instance: Instance, programs: Path, names: Iterable[str], reporter: Reporter) -> None:
-    """Make model directories under build/models and import each as an image, named by `lab.models.reference`."""
-    for name in names:
-        with reporter.step(f"model image {reference(name)}"):
-            directory = build(name, MODELS / name)
-            import_model(Namespaces(instance), programs, directory, reference(name))
+@dataclass(frozen=True)
+class ModelImage:
+    """A model of `lab.models.RECIPES` as an image, with parameters of its own."""
+
+    recipe: str
+    tag: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The recipe's name, or one of its own where it has a tag: variants of a recipe are models of their own."""
+        return f"{self.recipe}-{self.tag}" if self.tag else self.recipe
+
+    @property
+    def reference(self) -> str:
+        """The image reference in the lab."""
+        return reference(self.name)
+
+
+def provide_models(instance: Instance, programs: Path, images: Iterable[ModelImage], reporter: Reporter) -> None:
+    """Make model directories under build/models and import each as an image."""
+    for image in images:
+        with reporter.step(f"model image {image.reference}"):
+            directory = build(image.recipe, MODELS / image.name, parameters=image.parameters)
+            import_model(Namespaces(instance), programs, directory, image.reference)
 
 
 def install_operator(instance: Instance, programs: Path, reporter: Reporter) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from lab.demo.stages import StageResult, problems
+from lab.demo.stages import Stage, StageResult, problems
 
 
 def result_table(results: Sequence[StageResult]) -> Table:
@@ -30,11 +30,11 @@ def result_table(results: Sequence[StageResult]) -> Table:
     return table
 
 
-def write_report(file: Path, results: Sequence[StageResult], *, seconds: float) -> None:
+def write_report(file: Path, stages: Sequence[Stage], results: Sequence[StageResult], *, seconds: float) -> None:
     """Write the table, what went wrong, and how long all of it took, as JSON."""
     document = {
         "seconds": round(seconds, 1),
-        "problems": problems(results),
+        "problems": problems(stages, results),
         "stages": [rounded(dataclasses.asdict(result)) for result in results],
     }
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,21 +1,23 @@
-"""The ModelDeployment of the demo, with steps short enough to watch."""
+"""The ModelDeployment of a trial, with steps short enough to watch."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-NAME = "filetype"
+Query = Mapping[str, Any]
 
 
-def host(namespace: str) -> str:
-    """Return the host name of the demo in a namespace: routes of two demos must not claim the same one."""
-    return f"{NAME}.{namespace}.example.com"
+def host_name(namespace: str, name: str) -> str:
+    """Return the host name of a trial: routes of two trials must not claim the same one."""
+    return f"{name}.{namespace}.example.com"
 
 
-def model_deployment(namespace: str, reference: str) -> dict[str, Any]:
-    """Return the ModelDeployment that serves the model image `reference`."""
+def model_deployment(namespace: str, name: str, reference: str, queries: Sequence[Query] = ()) -> dict[str, Any]:
+    """Return the ModelDeployment `name` that serves the model image `reference` and is judged by `queries` too."""
+    analysis = {"intervalSeconds": 5, "bakeSeconds": 10, "errors": {"maxSharePercent": "1"}, "queries": list(queries)}
     return {
         "apiVersion": "tidegate.dev/v1alpha1",
         "kind": "ModelDeployment",
-        "metadata": {"name": NAME, "namespace": namespace},
+        "metadata": {"name": name, "namespace": namespace},
         "spec": {
             "model": {"source": {"image": {"reference": reference}}},
             "runtime": {"triton": {"sharedMemoryBytes": 134217728}},
@@ -24,12 +26,12 @@ def model_deployment(namespace: str, reference: str) -> dict[str, Any]:
             "resources": {"limits": {"nvidia.com/gpu": "1"}, "requests": {"cpu": "200m"}},
             "traffic": {
                 "parentRefs": [{"name": "inference", "namespace": "gateways"}],
-                "hostnames": [host(namespace)],
+                "hostnames": [host_name(namespace, name)],
                 "timeoutSeconds": 5,
             },
             "rollout": {
                 "steps": [{"weight": {"percent": percent, "seconds": 10}} for percent in (5, 25, 50)],
-                "analysis": {"intervalSeconds": 5, "bakeSeconds": 10, "errors": {"maxSharePercent": "1"}},
+                "analysis": analysis,
                 "loadSeconds": 120,
                 "keepPreviousSeconds": 20,
             },

@@ -1,10 +1,12 @@
-"""The stages of the demo, how each one ends, and what it cost at the client."""
+"""The stages of a trial, how each one ends, and what it cost at the client."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from bench.load import Record, Summary, summarize
+from lab.demo.resource import Query
+from lab.deploy import ModelImage
 from tidegate.api.status import ModelDeploymentStatus
 
 
@@ -19,18 +21,17 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Stage:
-    """One release that is applied, and what should come of it."""
+    """One release that is applied, and what should come of it.
+
+    `queries` are user queries it is judged by beside its errors. The failures of one that is not `healthy` are its own;
+    all others are lost to the transition.
+    """
 
     title: str
-    model: str
+    image: ModelImage
     expected: Outcome
-
-
-STAGES = (
-    Stage("first: 3.2", "filetype-3.2", Outcome.SERVING),
-    Stage("better: 3.3", "filetype-3.3", Outcome.PROMOTED),
-    Stage("broken: 3.3 failing 30 %", "filetype-bad", Outcome.ROLLED_BACK),
-)
+    healthy: bool = True
+    queries: tuple[Query, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,6 @@ def measure(
     """Count a stage's requests; `records` are those planned from its beginning until traffic had settled."""
     summary = summarize(records)
     times = [record.start for record in records if record.revision == revision]
-    healthy = stage.expected is not Outcome.ROLLED_BACK
     return StageResult(
         title=stage.title,
         revision=revision,
@@ -96,7 +96,7 @@ def measure(
         requests=summary.requests,
         failed=summary.failed,
         failed_beyond_stable=failed_beyond_stable(summary, revision),
-        lost=summary.failed if healthy else summary.failed - summary.failed_by(revision),
+        lost=summary.failed if stage.healthy else summary.failed - summary.failed_by(revision),
         seconds_in_traffic=max(times) - min(times) if times else 0.0,
     )
 
@@ -111,8 +111,8 @@ def failed_beyond_stable(summary: Summary, revision: str) -> float:
     return own.failed - rate * own.requests
 
 
-def problems(results: Sequence[StageResult]) -> list[str]:
-    """Return a sentence for everything that should not have happened; empty for a good demo."""
+def problems(stages: Sequence[Stage], results: Sequence[StageResult]) -> list[str]:
+    """Return a sentence for everything that should not have happened; empty for a good trial."""
     found = [
         f"{result.title}: expected it to be {result.expected}, found it {result.outcome}; {result.message}"
         for result in results
@@ -123,4 +123,4 @@ def problems(results: Sequence[StageResult]) -> list[str]:
         for result in results
         if result.lost
     ]
-    return found + [f"{stage.title}: never begun" for stage in STAGES[len(results) :]]
+    return found + [f"{stage.title}: never begun" for stage in stages[len(results) :]]

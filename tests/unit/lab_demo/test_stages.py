@@ -1,13 +1,14 @@
 """When a stage of the demo has ended, and what it cost."""
 
+import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from bench.load import Failure, Record, summarize
+from lab.demo.run import STAGES
 from lab.demo.stages import (
-    STAGES,
     Outcome,
     StageResult,
     failed_beyond_stable,
@@ -112,6 +113,12 @@ def test_in_a_healthy_transition_every_failed_request_is_lost() -> None:
     assert measure(GOOD, NEW, Outcome.PROMOTED, message="", seconds=9, records=seen).lost == 3
 
 
+def test_a_healthy_model_that_is_taken_back_has_no_failures_of_its_own() -> None:
+    stage = dataclasses.replace(BAD, healthy=True)
+    seen = [*records(OLD, 99, 0), *records(NEW, 7, 3)]
+    assert measure(stage, NEW, Outcome.ROLLED_BACK, message="", seconds=9, records=seen).lost == 3
+
+
 def test_failures_at_stables_own_rate_are_not_the_candidates_fault() -> None:
     summary = summarize([*records(OLD, 90, 10), *records(NEW, 40, 10)])
     assert failed_beyond_stable(summary, NEW) == pytest.approx(5)
@@ -128,7 +135,7 @@ def result(stage: int, outcome: Outcome | None = None, **fields: Any) -> StageRe
 
 
 def test_a_good_demo_has_no_problems() -> None:
-    assert problems([result(0), result(1), result(2)]) == []
+    assert problems(STAGES, [result(0), result(1), result(2)]) == []
 
 
 @pytest.mark.parametrize(
@@ -150,4 +157,4 @@ def test_a_good_demo_has_no_problems() -> None:
     ],
 )
 def test_what_should_not_have_happened_is_a_problem(results: list[StageResult], expected: str) -> None:
-    assert problems(results) == [expected]
+    assert problems(STAGES, results) == [expected]

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from bench.load import Failure, Record
 from lab.demo.report import result_table, write_report
-from lab.demo.stages import STAGES, Outcome, StageResult
+from lab.demo.run import STAGES
+from lab.demo.stages import Outcome, StageResult
 from lab.demo.view import Frame, View, decision_text, make_frame, panel, percent
 from tidegate.api.status import Decision, ModelDeploymentStatus
 
@@ -147,7 +148,7 @@ def test_the_table_has_a_row_for_each_stage() -> None:
 
 
 def test_the_report_is_the_table_as_json(tmp_path: Path) -> None:
-    write_report(tmp_path / "build/demo.json", RESULTS, seconds=200.04)
+    write_report(tmp_path / "build/demo.json", STAGES, RESULTS, seconds=200.04)
     report = json.loads((tmp_path / "build/demo.json").read_text())
     assert report["seconds"] == 200.0
     assert report["stages"][0]["failed_beyond_stable"] == 11.99
