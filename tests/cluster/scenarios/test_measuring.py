@@ -28,10 +28,11 @@ from tidegate.rollout.observation import Observation, Route
 ROUTE = "manual"
 HALF = 500_000
 SCRAPE_SECONDS = 5
+CLOSED_PORT = 9
 
 
 class Manual:
-    """A route of our own manifests beside the ModelDeployment's: slot a its pods, slot b nothing at all."""
+    """A route of our own manifests beside the ModelDeployment's: its pod in slot a, a dead backend in slot b."""
 
     def __init__(self, served: Served) -> None:
         self.served = served
@@ -44,10 +45,14 @@ class Manual:
         self.since = datetime.now(UTC)
         self.answered = 0
 
-    def create(self) -> None:
-        stable = slot(self.owner, "a", self.stable)
+    def create(self, *, endpoint: bool) -> None:
+        """Create it; with `endpoint` the dead backend has one that refuses connections, else it has none."""
+        stable, dead = slot(self.owner, "a", self.stable), slot(self.owner, "b", "nothing")
         stable["spec"]["selector"]["tidegate.dev/modeldeployment"] = NAME
-        for service in (stable, slot(self.owner, "b", "nothing")):
+        if endpoint:
+            del dead["spec"]["selector"]
+            self._create_refusing_endpoint(dead["metadata"]["name"])
+        for service in (stable, dead):
             self.served.core.create_namespaced_service(self.served.namespace, _unowned(service))
         weights, revisions = {"a": HALF, "b": HALF}, {"a": self.stable, "b": "nothing"}
         route = _unowned(http_route(self.owner, self.spec.traffic, weights, revisions))  # type: ignore[arg-type]
@@ -61,6 +66,28 @@ class Manual:
             "the route answered by the gateway",
         )
         self.since = datetime.now(UTC)
+        # Requests before the first scrape at this weight are not counted, by design.
+        self.served.wait(lambda _: asyncio.run(self._scraped_since()), "a scrape of the proxy", within=30)
+
+    def _create_refusing_endpoint(self, service: str) -> None:
+        pods = self.served.core.list_namespaced_pod(self.served.namespace).items
+        slice_ = {
+            "metadata": {"name": service, "labels": {"kubernetes.io/service-name": service}},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [pods[0].status.pod_ip], "conditions": {"ready": True}}],
+            "ports": [{"name": "http", "port": CLOSED_PORT, "protocol": "TCP"}],
+        }
+        discovery: Any = client.DiscoveryV1Api(self.served.cluster.api)
+        discovery.create_namespaced_endpoint_slice(self.served.namespace, slice_)
+
+    def _prometheus(self) -> Prometheus:
+        address = self.served.core.read_namespaced_service("prometheus", "monitoring").spec.cluster_ip
+        return Prometheus(f"http://{address}:9090")
+
+    async def _scraped_since(self) -> bool:
+        async with self._prometheus() as prometheus:
+            series = await prometheus.range_samples(f"{ENVOY_GATEWAY.presence}[60s]", time.time())
+        return any(moment > self.since.timestamp() for found in series for moment, _ in found.samples)
 
     def send(self, count: int) -> Summary:
         """Send about `count` requests, in order of their arrival; returns the client's counts."""
@@ -87,10 +114,8 @@ class Manual:
         return total
 
     async def _counted(self) -> Stratum:
-        services = client.CoreV1Api(self.served.cluster.api)
-        address = services.read_namespaced_service("prometheus", "monitoring").spec.cluster_ip
         now = datetime.now(UTC)
-        async with Prometheus(f"http://{address}:9090") as prometheus:
+        async with self._prometheus() as prometheus:
             measured = await Measurer(prometheus, ENVOY_GATEWAY).measure(self._resource(), self._seen(), now)
         strata = [
             stratum
@@ -129,12 +154,11 @@ def manual(served: Served) -> Manual:
     """The route, with the ModelDeployment's pod serving in slot a."""
     served.apply("echo-1")
     served.wait_ready()
-    route = Manual(served)
-    route.create()
-    return route
+    return Manual(served)
 
 
-def test_s23_dead_backend_counts_as_bad_and_every_request_counts_once(manual: Manual) -> None:
+def test_s23_backend_that_refuses_connections_counts_as_bad_and_every_request_counts_once(manual: Manual) -> None:
+    manual.create(endpoint=True)
     sent = manual.send(400)
     counted = manual.counted(sent.requests)
     assert counted.finished == sent.requests
@@ -143,7 +167,18 @@ def test_s23_dead_backend_counts_as_bad_and_every_request_counts_once(manual: Ma
     assert counted.stable.bad == 0
 
 
+def test_s23_backend_without_endpoints_is_not_counted_as_good(manual: Manual) -> None:
+    manual.create(endpoint=False)
+    sent = manual.send(200)
+    answered = sent.requests - sent.failed
+    counted = manual.counted(answered)
+    assert sent.failed > 0.3 * sent.requests
+    assert counted.stable.finished == answered
+    assert counted.candidate.finished == 0
+
+
 def test_s22_replaced_proxy_loses_no_count_up_to_its_last_scrape(manual: Manual) -> None:
+    manual.create(endpoint=True)
     first = manual.send(200)
     assert manual.counted(first.requests).finished == first.requests
     proxies = "gateway.envoyproxy.io/owning-gateway-name=inference"
