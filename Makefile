@@ -105,7 +105,8 @@ soak: build venv ## What takes long: A/A on the real lab, many requests, many hi
 .PHONY: bench
 bench: build venv ## What measures; prints tables and writes JSON into build/
 	@.venv/bin/python -m lab up --flavour full
-	@.venv/bin/python -m bench.rollouts
+	@.venv/bin/python -m bench.responsiveness
+	@.venv/bin/python -m bench.transitions
 
 .PHONY: clean
 clean: ## Remove build products of this checkout (caches and lab stay)

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import re
 import threading
 import time
 import uuid
@@ -21,6 +22,7 @@ from lab.deploy import install_operator
 from lab.errors import LabError
 from lab.images import import_model
 from lab.instance import Instance
+from lab.kubectl import Kubectl
 from lab.lifecycle import up
 from lab.models import build, echo_request, reference
 from lab.namespaces import Namespaces
@@ -39,7 +41,34 @@ class Cluster:
 
     api: client.ApiClient
     gateway_address: str
-    kubeconfig: Path
+    kubectl: Kubectl
+
+    def operator_requests(self) -> dict[str, float]:
+        """Requests the operator has made of the API server so far, by its own count; watches are not in it."""
+        core: Any = client.CoreV1Api(self.api)
+        pods = core.list_pod_for_all_namespaces(label_selector="app.kubernetes.io/name=tidegate").items
+        running = next(pod for pod in pods if pod.status.phase == "Running" and not pod.metadata.deletion_timestamp)
+        text = core.connect_get_namespaced_pod_proxy_with_path(
+            f"{running.metadata.name}:8080", running.metadata.namespace, "metrics"
+        )
+        lines = re.findall(r"^tidegate_api_requests_total\{([^}]*)\} (\S+)$", text, re.MULTILINE)
+        return {labels: float(value) for labels, value in lines}
+
+    def served_requests(self, group: str) -> dict[str, float]:
+        """Requests about an API group the API server has answered so far, by its own count; watches are not in it."""
+        text = self.kubectl("get", "--raw", "/metrics")
+        lines = re.findall(rf'^apiserver_request_total\{{([^}}]*group="{group}"[^}}]*)\}} (\S+)$', text, re.MULTILINE)
+        return {labels: float(value) for labels, value in lines if 'verb="WATCH"' not in labels}
+
+    def quiet_operator_requests(self, *, within: float = 120) -> dict[str, float]:
+        """The same once nothing was added for five seconds: what went before has been dealt with."""
+        deadline, seen = time.monotonic() + within, self.operator_requests()
+        while time.monotonic() < deadline:
+            time.sleep(5)
+            before, seen = seen, self.operator_requests()
+            if before == seen:
+                return seen
+        raise AssertionError(f"the operator did not come to rest within {within:g} s")
 
 
 MODELS: Mapping[str, tuple[str, Mapping[str, str]]] = {
@@ -75,7 +104,7 @@ def prepare_cluster(directory: Path, reporter: Reporter) -> Cluster:
             import_model(Namespaces(instance), programs, model, reference(name))
     install_operator(instance, programs, reporter)
     api = config.new_client_from_config(str(lab.kubeconfig))  # type: ignore[no-untyped-call]
-    return Cluster(api, lab.gateway_address, lab.kubeconfig)
+    return Cluster(api, lab.gateway_address, Kubectl(instance, programs))
 
 
 class Requests:
@@ -271,21 +300,24 @@ class Served:
             time.sleep(POLL_SECONDS)
         return time.monotonic() - start
 
-    def wait_ready(self, *, within: float = 120) -> float:
-        """Wait as `kubectl wait --for=condition=Ready` does, for the present generation."""
-        generation = self.body()["metadata"]["generation"]
-        return self.wait(
-            lambda served: served.condition("Ready")[0] == "True" and served.status.observed_generation == generation,
-            "Ready",
-            within=within,
-        )
+    def wait_ready(self, *, within: float = 120) -> None:
+        """Wait for the present generation to be Ready as pipelines do: by `kubectl wait`."""
+        self._kubectl_wait("Ready", within)
 
     def wait_stalled(self, reason: str, *, within: float = 120) -> str:
-        """Wait until Stalled is True for `reason`; returns the message."""
-        self.wait(
-            lambda served: served.condition("Stalled")[:2] == ("True", reason), f"Stalled {reason}", within=within
-        )
-        return self.condition("Stalled")[2]
+        """Wait until Stalled is True, which must be for `reason`; returns the message."""
+        self._kubectl_wait("Stalled", within)
+        _, found, message = self.condition("Stalled")
+        assert found == reason, f"Stalled for {found}, expected {reason}: {message}"
+        return message
+
+    def _kubectl_wait(self, condition: str, within: float) -> None:
+        target = (f"{PLURAL}.{API_GROUP}/{NAME}", f"--namespace={self.namespace}")
+        options = (f"--for=condition={condition}", f"--timeout={within:g}s")
+        try:
+            self.cluster.kubectl("wait", *options, *target, timeout_seconds=within + 10)
+        except LabError as error:
+            raise AssertionError(f"not {condition} within {within:g} s: {error}. Status: {self.status}") from error
 
     def wait_ended(self, *, within: float = 120) -> None:
         """Wait until no rollout is under way."""

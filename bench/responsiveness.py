@@ -1,0 +1,90 @@
+"""How soon the operator acts on a change, and how quiet it is without one, on the full lab.
+
+`python -m bench.responsiveness` prints tables and writes build/responsiveness.json.
+"""
+
+import json
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from kubernetes import watch
+from rich.console import Console
+from rich.table import Table
+
+from lab.progress import Reporter
+from lab.trial import Cluster, Served, prepare_cluster
+
+CHANGES = 20
+IDLE_SECONDS = 120
+REPORT = Path(__file__).parent.parent / "build" / "responsiveness.json"
+
+
+def seconds_to_first_child(cluster: Cluster) -> list[float]:
+    """Seconds from writing a changed spec to the new revision's ControllerRevision, seen by a watch."""
+    found = []
+    with Served.in_new_namespace(cluster) as served:
+        served.apply("echo-1")
+        served.wait_ready()
+        for number in range(CHANGES):
+            document = served.document("echo-1")
+            document["spec"]["pod"] = {"annotations": {"change": str(number)}}
+            version = served.apps.list_namespaced_controller_revision(served.namespace).metadata.resource_version
+            watcher: Any = watch.Watch()  # type: ignore[no-untyped-call]
+            start = time.monotonic()
+            served.apply_document(document)
+            stream = watcher.stream(
+                served.apps.list_namespaced_controller_revision,
+                served.namespace,
+                resource_version=version,
+                timeout_seconds=30,
+            )
+            for event in stream:
+                if event["type"] == "ADDED":
+                    found.append(time.monotonic() - start)
+                    watcher.stop()
+            back = served.apply("echo-1")
+            served.wait(lambda served, wanted=back: _at_rest(served, wanted), "the candidate gone")  # type: ignore[misc]
+    return found
+
+
+def _at_rest(served: Served, generation: int) -> bool:
+    return served.status.observed_generation == generation and served.status.candidate is None
+
+
+def requests_while_idle(cluster: Cluster) -> dict[str, float]:
+    """Requests a second of the operator, by verb, with one ModelDeployment at rest; watches and health aside."""
+    with Served.in_new_namespace(cluster) as served:
+        served.apply("echo-1")
+        served.wait_ready()
+        served.wait(lambda served: served.status.slots.a.in_force_since is not None, "the route in force")
+        first = cluster.quiet_operator_requests()
+        time.sleep(IDLE_SECONDS)
+        last = cluster.operator_requests()
+    return {
+        verb: (last[verb] - first.get(verb, 0.0)) / IDLE_SECONDS for verb in last if last[verb] > first.get(verb, 0)
+    }
+
+
+def main() -> int:
+    """Run everything and print it."""
+    console, reporter = Console(), Reporter()
+    with tempfile.TemporaryDirectory() as scratch:
+        cluster = prepare_cluster(Path(scratch), reporter)
+    changes = seconds_to_first_child(cluster)
+    table = Table("spec change to first child", "p50 ms", "max ms", "changes")
+    table.add_row("", f"{statistics.median(changes) * 1000:.0f}", f"{max(changes) * 1000:.0f}", str(len(changes)))
+    console.print(table)
+    idle = requests_while_idle(cluster)
+    console.print(f"requests a second while idle: {sum(idle.values()):.3f} {idle or ''}")
+    REPORT.parent.mkdir(exist_ok=True)
+    document = {"firstChildSeconds": changes, "idleRequestsPerSecond": idle}
+    REPORT.write_text(json.dumps(document, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
