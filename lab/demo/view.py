@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.load import Record
-from tidegate.api.status import Decision, ModelDeploymentStatus, Slot
+from tidegate.api.status import ModelDeploymentStatus, Slot
 
 WHOLE = 1_000_000
 RECENT_SECONDS = 5.0
@@ -89,7 +89,7 @@ def make_frame(title: str, seconds: float, status: ModelDeploymentStatus, record
         seconds=seconds,
         step=step_text(status),
         backends=(backend("a", status.slots.a), backend("b", status.slots.b)),
-        decision=decision_text(status.decisions),
+        decision=decision_text(status),
         message=status.rollout.message if status.rollout else ready,
     )
 
@@ -102,8 +102,10 @@ def step_text(status: ModelDeploymentStatus) -> str:
     return f"step {rollout.step_name}" if rollout.phase == "Stepping" else rollout.phase.lower()
 
 
-def decision_text(decisions: Sequence[Decision]) -> str:
-    """Return the last decision in words."""
+def decision_text(status: ModelDeploymentStatus) -> str:
+    """Return the last decision in words; during a rollout the last about its candidate."""
+    candidate = status.rollout.revision if status.rollout else None
+    decisions = [decision for decision in status.decisions if candidate in {None, decision.revision}]
     if not decisions:
         return ""
     last = decisions[-1]

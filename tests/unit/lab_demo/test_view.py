@@ -103,8 +103,7 @@ def test_a_terminal_shows_a_panel(expected: str) -> None:
 
 
 def test_words_of_the_cluster_are_not_read_as_markup() -> None:
-    decision = Decision(at=NOW, weight=1, verdict="Hold", reason="R", message="[red]x[/red]", revision="r")
-    shown = make_frame("t", 1, STATUS.model_copy(update={"decisions": [decision]}), [])
+    shown = make_frame("t", 1, STATUS.model_copy(update={"decisions": [decided("[red]x[/red]")]}), [])
     out = io.StringIO()
     Console(file=out, width=160).print(panel(shown))
     assert "[red]x[/red]" in out.getvalue()
@@ -118,10 +117,19 @@ def test_a_weight_is_told_as_a_percentage(weight: int, text: str) -> None:
     assert percent(weight) == text
 
 
+def decided(message: str, revision: str = "filetype-new") -> Decision:
+    return Decision(at=NOW, weight=1, verdict="Hold", reason="R", message=message, revision=revision)
+
+
 def test_a_long_verdict_is_cut() -> None:
-    decision = Decision(at=NOW, weight=1, verdict="Hold", reason="R", message="x" * 500, revision="r")
-    assert len(decision_text([decision])) == 160
-    assert decision_text([]) == ""
+    assert len(decision_text(STATUS.model_copy(update={"decisions": [decided("x" * 500)]}))) == 160
+
+
+def test_a_verdict_on_another_revision_is_not_shown_during_a_rollout() -> None:
+    earlier = {"decisions": [decided("earlier", "filetype-old")]}
+    assert decision_text(STATUS.model_copy(update=earlier)) == ""
+    assert decision_text(STATUS.model_copy(update={**earlier, "rollout": None})) == "Hold R: earlier"
+    assert decision_text(ModelDeploymentStatus()) == ""
 
 
 RESULTS = [
