@@ -9,10 +9,14 @@ from tidegate.rollout.draft import Draft
 from tidegate.rollout.phases.withdrawing import withdraw
 from tidegate.rollout.steps import first_size
 
+LOOK_AGAIN_SECONDS = 15.0
+"""Objects that are not ours are not watched: whether they came or went is looked up this often."""
+
 
 def choose(draft: Draft) -> None:
     """Start, supersede or leave alone, by what the spec asks for and what is there."""
     if draft.seen.names_taken or draft.seen.missing_config_map:
+        draft.wake_in(LOOK_AGAIN_SECONDS)
         return
     status = draft.status
     if status.stable is None:
@@ -66,7 +70,8 @@ def _start(draft: Draft) -> None:
         _return_to_previous(draft)
         return
     if status.previous is not None:
-        status.keep_previous_until = draft.now
+        until = status.keep_previous_until or draft.now
+        status.keep_previous_until = min(until, draft.now)
         return
     plan = draft.resource.spec.rollout
     _enter(draft, desired, replicas=first_size(plan, draft.resource.spec.replicas))
