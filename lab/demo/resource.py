@@ -27,7 +27,7 @@ def model_deployment(namespace: str, name: str, reference: str, queries: Sequenc
             "traffic": {
                 "parentRefs": [{"name": "inference", "namespace": "gateways"}],
                 "hostnames": [host_name(namespace, name)],
-                "timeoutSeconds": 5,
+                "timeoutSeconds": 10,
             },
             "rollout": {
                 "steps": [{"weight": {"percent": percent, "seconds": 10}} for percent in (5, 25, 50)],

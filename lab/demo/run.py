@@ -24,11 +24,11 @@ PICTURE = REPOSITORY / "build" / "demo.svg"
 REQUEST = REPOSITORY / "examples" / "requests" / "filetype.json"
 NAME = "filetype"
 REQUESTS_PER_SECOND = 30.0
-CLIENT_SECONDS = 10.0
+CLIENT_SECONDS = 15.0
 STAGES = (
     Stage("first: 3.2", ModelImage("filetype-3.2"), Outcome.SERVING),
     Stage("better: 3.3", ModelImage("filetype-3.3"), Outcome.PROMOTED),
-    Stage("broken: 3.3 failing 30 %", ModelImage("filetype-bad"), Outcome.ROLLED_BACK, healthy=False),
+    Stage("broken: fails 30 %", ModelImage("filetype-bad"), Outcome.ROLLED_BACK, healthy=False),
 )
 
 

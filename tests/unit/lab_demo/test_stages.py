@@ -147,13 +147,13 @@ def test_a_good_demo_has_no_problems() -> None:
         ),
         (
             [result(0), result(1), result(2, Outcome.PROMOTED)],
-            "broken: 3.3 failing 30 %: expected it to be rolled back, found it promoted; the reason",
+            "broken: fails 30 %: expected it to be rolled back, found it promoted; the reason",
         ),
         (
             [result(0), result(1, lost=2, requests=900), result(2)],
             "better: 3.3: 2 of 900 requests were lost to the transition; expected none",
         ),
-        ([result(0), result(1)], "broken: 3.3 failing 30 %: never begun"),
+        ([result(0), result(1)], "broken: fails 30 %: never begun"),
     ],
 )
 def test_what_should_not_have_happened_is_a_problem(results: list[StageResult], expected: str) -> None:
