@@ -14,7 +14,7 @@ def result_table(results: Sequence[StageResult]) -> Table:
     """Return the closing table."""
     table = Table(title="What happened, counted at the client")
     table.add_column("what", no_wrap=True)
-    for name in ("seconds", "requests", "failed", "beyond\nstable's"):
+    for name in ("seconds", "requests", "failed", "beyond\nstable's\nrate"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("outcome", no_wrap=True)
     for result in results:
