@@ -65,7 +65,7 @@ async def load(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Load]:
     application = web.Application()
     application.router.add_post("/", answer)
     async with TestServer(application, host="127.0.0.1") as server:
-        yield Load(str(server.make_url("/")), rate=500)
+        yield Load(str(server.make_url("/")), rate=200, concurrency=1000)
 
 
 async def answer(_: web.Request) -> web.Response:
