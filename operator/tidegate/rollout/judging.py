@@ -18,7 +18,7 @@ from tidegate.rollout.capacity import ENTRY, WHOLE
 from tidegate.rollout.draft import Draft
 from tidegate.rollout.steps import held_weight, last_weight_step
 from tidegate.rollout.steps.base import Progress
-from tidegate.rollout.traffic import candidate_weight, in_force
+from tidegate.rollout.traffic import allowed_weight, candidate_weight, in_force, lacks_room
 
 SETTLE_SECONDS = 1.0
 """From the end of a cell to the moment its last scrape can surely be asked for."""
@@ -167,7 +167,8 @@ def _run_clocks(draft: Draft, rollout: RolloutStatus, case: Case, requests: Stra
         return
     milliseconds = round(cell.length * 1000)
     rollout.judged_milliseconds += milliseconds
-    rollout.step_judged_milliseconds += milliseconds
+    if at_weight_of(draft, rollout.step):
+        rollout.step_judged_milliseconds += milliseconds
     if case.at_last_weight:
         rollout.bake_judged_milliseconds += milliseconds
 
@@ -177,11 +178,12 @@ def _conclude(draft: Draft, rollout: RolloutStatus, case: Case) -> None:
     if hold is not None and hold.kind is Kind.Rollback:
         hold = None
     rollout.hold = Hold(reason=hold.reason, message=hold.message) if hold is not None else None
-    rollout.retreated = hold is not None and hold.retreat
+    # Another hold, such as metrics that are out of reach, does not end a retreat: nothing rises on it.
+    rollout.retreated = hold is not None and (hold.retreat or rollout.retreated)
     draft.verdict = judge_case(case)
     if not rollout.inconclusive:
         rollout.message = draft.verdict.message
-    if hold is not None:
+    if hold is not None and rollout.phase == "Stepping":
         draft.decide("Hold", hold.reason, hold.message, rollout.revision)
 
 
@@ -206,9 +208,17 @@ def at_last_weight(draft: Draft) -> bool:
     rollout = draft.status.rollout
     assert rollout is not None
     last = last_weight_step(rollout.plan)
-    if last is None or rollout.step < last or rollout.retreated or rollout.phase != "Stepping":
+    return last is not None and rollout.step >= last and at_weight_of(draft, last)
+
+
+def at_weight_of(draft: Draft, step: int) -> bool:
+    """The weight of step number `step` is in force, or as much of it as the candidate's pods carry for want of room."""
+    rollout = draft.status.rollout
+    assert rollout is not None
+    if rollout.retreated or rollout.phase != "Stepping" or not in_force(draft):
         return False
-    return in_force(draft) and candidate_weight(draft) == held_weight(rollout.plan, last)
+    present, wanted = candidate_weight(draft), held_weight(rollout.plan, step)
+    return present == wanted or (lacks_room(draft) and present == min(wanted, allowed_weight(draft)))
 
 
 def why_not_in_effect(requests: Stratum, weight: float) -> str:

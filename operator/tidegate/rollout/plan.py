@@ -8,7 +8,7 @@ from tidegate.rollout.draft import Draft, Plan
 from tidegate.rollout.judging import Measurement, judge
 from tidegate.rollout.observation import Observation
 from tidegate.rollout.phases.loading import loading
-from tidegate.rollout.phases.promoting import promoting
+from tidegate.rollout.phases.promoting import promoting, stable_size
 from tidegate.rollout.phases.stepping import stepping
 from tidegate.rollout.phases.withdrawing import withdrawing
 from tidegate.rollout.report import report
@@ -51,4 +51,4 @@ def plan(resource: Resource, seen: Observation, measured: Measurement | None, no
 def _size_stable(draft: Draft) -> None:
     first_or_stable = draft.revision_status(draft.status.stable or draft.status.candidate)
     if first_or_stable is not None:
-        first_or_stable.replicas = draft.resource.spec.replicas
+        first_or_stable.replicas = stable_size(draft)

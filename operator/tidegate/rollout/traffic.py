@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 from tidegate.api.names import LETTERS
-from tidegate.rollout.capacity import WHOLE, next_weight, share
+from tidegate.rollout.capacity import ENTRY, WHOLE, next_weight, share
 from tidegate.rollout.draft import Draft
+from tidegate.rollout.failures import trouble_of
 
 SETTLE_SECONDS = 2.0
 """From the gateway's acceptance of a route to the moment its proxies surely use it."""
@@ -21,12 +22,14 @@ def observe_route(draft: Draft) -> None:
         return
     written = {letter: draft.slot(letter).weight for letter in LETTERS}
     holds = draft.seen.route.accepted and draft.seen.route.weights == written
+    settled = draft.now + timedelta(seconds=SETTLE_SECONDS)
     for letter in LETTERS:
         slot = draft.slot(letter)
         if not holds:
             slot.in_force_since = None
-        elif slot.in_force_since is None:
-            slot.in_force_since = draft.now + timedelta(seconds=SETTLE_SECONDS)
+        elif slot.in_force_since is None or slot.in_force_since > settled:
+            # Further away than that only after the clock was set back.
+            slot.in_force_since = settled
     since = draft.status.slots.a.in_force_since
     if since is not None and since > draft.now:
         draft.wake_at(since)
@@ -49,7 +52,7 @@ def write_weight(draft: Draft, weight: int) -> None:
     rollout = draft.status.rollout
     if rollout is not None:
         risen = weight > candidate_weight(draft)
-        rollout.weight_decreased, rollout.hold = not risen, None
+        rollout.weight_decreased = not risen
         rollout.bake_judged_milliseconds = 0 if risen else rollout.bake_judged_milliseconds
     for letter in LETTERS:
         slot = draft.slot(letter)
@@ -85,6 +88,12 @@ def allowed_weight(draft: Draft) -> int:
     return share(draft.ready(draft.status.candidate), draft.ready(draft.status.stable))
 
 
+def lacks_room(draft: Draft) -> bool:
+    """Pods of the candidate wait for a node with room for them."""
+    trouble = trouble_of(draft.seen.pods_of(draft.status.candidate or ""), served=True)
+    return trouble is not None and trouble.kind == "Capacity"
+
+
 def respect_capacity(draft: Draft) -> None:
     """Lower the candidate's weight at once where its ready pods no longer carry it (a part in a million at least).
 
@@ -94,14 +103,20 @@ def respect_capacity(draft: Draft) -> None:
     rollout = draft.status.rollout
     if rollout is None or draft.status.stable is None or draft.ready(draft.status.stable) == 0:
         return
-    present = candidate_weight(draft)
-    limit = max(allowed_weight(draft), 1)
-    if present <= limit or (rollout.phase == "Promoting" and draft.ready(draft.status.candidate) >= full_size(draft)):
+    present, ready = candidate_weight(draft), draft.ready(draft.status.candidate)
+    limit = max(allowed_weight(draft), ENTRY)
+    if present <= limit or (rollout.phase == "Promoting" and ready >= full_size(draft)):
         return
-    write_weight(draft, limit)
+    # Stable's slot may have to enter first; where no candidate pod is left to serve meanwhile, that is skipped.
+    settled = in_force(draft) or _waited_long(draft)
+    following = limit if ready == 0 else next_weight(present, limit, in_force=settled)
+    if following != present:
+        write_weight(draft, following)
+    if following != limit:
+        return
     draft.tell(
         "WeightLowered",
-        f"{draft.status.candidate}: {draft.ready(draft.status.candidate)} ready pods beside "
+        f"{draft.status.candidate}: {ready} ready pods beside "
         f"{draft.ready(draft.status.stable)} of stable carry {percent(limit)}, weight was {percent(present)}",
         warning=True,
     )

@@ -3,13 +3,12 @@
 from tidegate.judge.verdict import Kind
 from tidegate.rollout.capacity import candidate_size
 from tidegate.rollout.draft import Draft
-from tidegate.rollout.failures import trouble_of
 from tidegate.rollout.judging import gate, outcome
 from tidegate.rollout.phases.loading import failed
 from tidegate.rollout.phases.promoting import promote
 from tidegate.rollout.phases.withdrawing import withdraw
-from tidegate.rollout.steps import held_weight, last_weight_step, progress
-from tidegate.rollout.traffic import allowed_weight, candidate_weight, move_towards
+from tidegate.rollout.steps import first_weight, held_weight, last_weight_step, progress
+from tidegate.rollout.traffic import allowed_weight, candidate_weight, lacks_room, move_towards
 
 
 def stepping(draft: Draft) -> None:
@@ -39,7 +38,7 @@ def _hold_weight(draft: Draft) -> bool:
     """Size the candidate for the step's weight and move towards it; True once it is in force."""
     rollout = draft.status.rollout
     assert rollout is not None
-    wanted = held_weight(rollout.plan, 0 if rollout.retreated else rollout.step)
+    wanted = _wanted_weight(draft)
     needed = candidate_size(wanted, draft.resource.spec.replicas)
     entry = draft.revision_status(rollout.revision)
     if entry is not None:
@@ -52,14 +51,21 @@ def _hold_weight(draft: Draft) -> bool:
     return move_towards(draft, target)
 
 
+def _wanted_weight(draft: Draft) -> int:
+    """This step's weight; while something holds, no more than there is, or than the first one, which needs no proof."""
+    rollout = draft.status.rollout
+    assert rollout is not None
+    wanted, first = held_weight(rollout.plan, rollout.step), first_weight(rollout.plan)
+    if rollout.retreated:
+        return min(wanted, first)
+    return wanted if rollout.hold is None else min(wanted, max(candidate_weight(draft), first))
+
+
 def _pods_are_coming(draft: Draft, needed: int) -> bool:
     """Fewer pods are ready than the weight needs, and those missing do have room: one rise then, not two."""
     rollout = draft.status.rollout
     assert rollout is not None
-    if draft.ready(rollout.revision) >= needed:
-        return False
-    trouble = trouble_of(draft.seen.pods_of(rollout.revision), served=True)
-    return trouble is None or trouble.kind != "Capacity"
+    return draft.ready(rollout.revision) < needed and not lacks_room(draft)
 
 
 def _finish_step(draft: Draft, in_force: bool) -> None:

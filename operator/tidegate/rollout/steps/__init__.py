@@ -7,7 +7,16 @@ from tidegate.rollout.steps.base import Progress
 from tidegate.rollout.steps.pause import pause_progress
 from tidegate.rollout.steps.weight import PARTS_PER_PERCENT, weight_progress
 
-__all__ = ["PARTS_PER_PERCENT", "Progress", "first_size", "held_weight", "last_weight_step", "progress", "step_name"]
+__all__ = [
+    "PARTS_PER_PERCENT",
+    "Progress",
+    "first_size",
+    "first_weight",
+    "held_weight",
+    "last_weight_step",
+    "progress",
+    "step_name",
+]
 
 
 def progress(draft: Draft, step: Step) -> Progress:
@@ -25,6 +34,11 @@ def held_weight(plan: Rollout, index: int) -> int:
         if step.weight is not None:
             return step.weight.percent * PARTS_PER_PERCENT
     return 0
+
+
+def first_weight(plan: Rollout) -> int:
+    """Weight (parts per million) of the first step that has one, 0 where none has: held without any judgement."""
+    return next((step.weight.percent * PARTS_PER_PERCENT for step in plan.steps if step.weight is not None), 0)
 
 
 def last_weight_step(plan: Rollout) -> int | None:
