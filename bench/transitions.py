@@ -70,8 +70,11 @@ def detection_stages(runs: int) -> list[Stage]:
 def play(stages: Sequence[Stage], rate: float, console: Console) -> list[StageResult]:
     """Play stages on the full lab, in a namespace of their own."""
     prepared = prepare(Instance("full", "full"), NAME, stages, Reporter())
-    with View(console) as view:
-        return asyncio.run(Player(prepared.trial_object, load_on(prepared, rate), view).play(stages))
+    try:
+        with View(console) as view:
+            return asyncio.run(Player(prepared.trial_object, load_on(prepared, rate), view).play(stages))
+    finally:
+        prepared.trial_object.remove_namespaces()
 
 
 def load_on(prepared: Prepared, rate: float) -> Load:

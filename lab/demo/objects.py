@@ -32,9 +32,13 @@ class TrialObject:
 
     def create_namespace(self) -> None:
         """Make the namespace, and let go of those of earlier trials."""
-        self.kubectl("delete", "namespace", f"--selector={LABEL}", "--ignore-not-found", "--wait=false")
+        self.remove_namespaces()
         metadata = {"name": self.namespace, "labels": {LABEL: "true"}}
         self.kubectl.apply(json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}))
+
+    def remove_namespaces(self) -> None:
+        """Let go of the namespaces of all trials."""
+        self.kubectl("delete", "namespace", f"--selector={LABEL}", "--ignore-not-found", "--wait=false")
 
     def apply(self, reference: str, queries: Sequence[Query] = ()) -> str:
         """Apply the ModelDeployment with the model image `reference`; return the name of the revision it asks for."""
