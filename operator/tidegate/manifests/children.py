@@ -28,14 +28,16 @@ def new_revisions(
 ) -> list[Manifest]:
     """ControllerRevision (and ConfigMap copy) of the desired revision where status wants it and it is not there yet.
 
-    An existing revision is never rendered again: an operator upgrade moves nothing.
+    An existing revision is never rendered again: an operator upgrade moves nothing. The copy comes first, so that a
+    ControllerRevision is never there without it.
     """
     if desired in known or all(entry.name != desired for entry in status.revisions):
         return []
     number = 1 + max((int(revision.get("revision", 0)) for revision in known.values()), default=0)
-    manifests = [controller_revision(owner, spec, desired, number=number, default_image=default_image)]
+    manifests = []
     if spec.model.source.config_map is not None and config_map is not None:
         manifests.append(config_map_copy(owner, desired, config_map))
+    manifests.append(controller_revision(owner, spec, desired, number=number, default_image=default_image))
     return manifests
 
 

@@ -15,15 +15,14 @@ LOOK_AGAIN_SECONDS = 15.0
 
 def choose(draft: Draft) -> None:
     """Start, supersede or leave alone, by what the spec asks for and what is there."""
-    if draft.seen.names_taken or draft.seen.missing_config_map:
+    status, startable = draft.status, not (draft.seen.names_taken or draft.seen.missing_config_map)
+    if not startable:
         draft.wake_in(LOOK_AGAIN_SECONDS)
-        return
-    status = draft.status
     if status.stable is None:
-        _first(draft)
+        _first(draft, startable)
     elif status.rollout is not None:
         _supersede(draft, status.rollout)
-    elif _wanted(draft):
+    elif startable and _wanted(draft):
         _start(draft)
 
 
@@ -35,9 +34,11 @@ def _wanted(draft: Draft) -> bool:
     return held is None or held.generation != draft.resource.generation
 
 
-def _first(draft: Draft) -> None:
+def _first(draft: Draft, startable: bool) -> None:
     desired, status = draft.resource.desired, draft.status
     if status.candidate != desired:
+        if not startable:
+            return
         if status.candidate is not None:
             draft.tell("Replaced", f"{status.candidate} never served; {desired} takes its place")
             draft.forget_revision(status.candidate)

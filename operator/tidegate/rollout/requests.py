@@ -4,6 +4,7 @@ from tidegate.api.names import REQUEST_VERBS, annotation
 from tidegate.rollout.draft import Draft
 from tidegate.rollout.phases.promoting import promote
 from tidegate.rollout.phases.withdrawing import withdraw
+from tidegate.rollout.traffic import candidate_weight
 
 
 def obey_requests(draft: Draft) -> None:
@@ -35,9 +36,14 @@ def _not_candidate(draft: Draft, verb: str, value: str) -> str:
         return f"no rollout is under way, so there is nothing to {verb}"
     if _named(value) != rollout.revision:
         return f"it names revision {_named(value)!r}, the candidate is {rollout.revision!r}"
-    if rollout.phase == "Withdrawing":
+    if rollout.phase == "Withdrawing" and not (verb == "promote" and _only_candidate_serves(draft)):
         return f"{rollout.revision} is being taken back already"
     return ""
+
+
+def _only_candidate_serves(draft: Draft) -> bool:
+    """No pod of stable is ready, so a withdrawal has to wait: whom to send users to is then a person's decision."""
+    return draft.ready(draft.status.stable) == 0 and candidate_weight(draft) > 0
 
 
 def _promote(draft: Draft, value: str) -> str:
@@ -46,7 +52,8 @@ def _promote(draft: Draft, value: str) -> str:
         return trouble
     if rollout.phase == "Promoting":
         return f"{rollout.revision} is being promoted already"
-    rollout.promoted_by = value
+    draft.status.rejected = [entry for entry in draft.status.rejected if entry.revision != rollout.revision]
+    rollout.promoted_by, rollout.withdraw = value, None
     promote(draft, "Requested", f"promoted by request {value}; the steps left are skipped")
     return ""
 

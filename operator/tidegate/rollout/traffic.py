@@ -23,6 +23,8 @@ def observe_route(draft: Draft) -> None:
     written = {letter: draft.slot(letter).weight for letter in LETTERS}
     holds = draft.seen.route.accepted and draft.seen.route.weights == written
     settled = draft.now + timedelta(seconds=SETTLE_SECONDS)
+    if draft.slot("a").in_force_since is not None and draft.seen.route.weights != written:
+        _tell_restored(draft)
     for letter in LETTERS:
         slot = draft.slot(letter)
         if not holds:
@@ -33,6 +35,12 @@ def observe_route(draft: Draft) -> None:
     since = draft.status.slots.a.in_force_since
     if since is not None and since > draft.now:
         draft.wake_at(since)
+
+
+def _tell_restored(draft: Draft) -> None:
+    found = draft.seen.route.weights
+    what = "was deleted" if found is None else f"had its weights changed to a={found['a']}, b={found['b']}"
+    draft.tell("RouteRestored", f"the route {what} by somebody else; it is written as recorded", warning=True)
 
 
 def in_force(draft: Draft) -> bool:

@@ -68,7 +68,7 @@ def test_source_is_mounted_read_only_under_the_models_name(kind: str) -> None:
 def test_config_map_is_copied_into_an_immutable_one_of_the_revision() -> None:
     source = {"configMap": {"name": "files", "items": [{"key": "model.py", "path": "1/model.py"}]}}
     spec = spec_of(source)
-    controller_revision, copy = revision(spec, {"data": {"model.py": "x = 1"}, "metadata": {"name": "files"}})
+    copy, controller_revision = revision(spec, {"data": {"model.py": "x = 1"}, "metadata": {"name": "files"}})
     assert copy["immutable"] is True
     assert copy["data"] == {"model.py": "x = 1"}
     assert copy["metadata"]["name"] == controller_revision["metadata"]["name"]

@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 
 from tests.unit.rollout.world import World, serving, spec_of
+from tidegate.api.names import Letter
+from tidegate.api.status import ModelDeploymentStatus
 from tidegate.judge.counts import Uncountable
 from tidegate.rollout.observation import Pod
 
@@ -170,3 +172,59 @@ def test_s40_a_clock_set_back_stops_nothing(weight: int) -> None:
     world.now -= timedelta(hours=1)
     world.apply(spec_of("1"))
     assert world.run_until(lambda world: world.weight_of(candidate) == 0) < 60
+
+
+@pytest.mark.parametrize("weight", [1, 250_000, WHOLE])
+def test_s32_status_lost_in_a_rollout_takes_the_candidate_out_of_traffic_as_ever(weight: int) -> None:
+    world, candidate = rollout_to(weight)
+    stable = world.status.stable
+    before = len(world.weights_written)
+    world.status = ModelDeploymentStatus()
+    world.run_until(lambda world: world.condition("Stalled") == ("True", "Adopted"), within=120)
+    written = [weights["b"] for weights in world.weights_written[before:]]
+    assert written == {1: [0], 250_000: [1, 0], WHOLE: [999_999, 1, 0]}[weight]
+    assert world.status.stable == stable
+    world.pass_time(60)
+    assert world.status.candidate is None
+    assert [entry.name for entry in world.status.revisions] == [stable]
+    world.annotate("retry", f"{candidate}/1")
+    world.run_until(lambda world: world.status.stable == candidate)
+
+
+def test_s25_only_a_person_moves_traffic_to_a_withdrawn_candidate_while_stable_does_not_answer() -> None:
+    world, candidate = rollout_to(250_000)
+    world.ready_limit[world.status.stable or ""] = 0
+    world.traffic.bad[candidate] = 0.3
+    world.run_until(lambda world: world.status.rejected != [])
+    assert world.weight_of(candidate) == 250_000
+    world.annotate("promote", f"{candidate}/1")
+    world.run_until(lambda world: world.status.stable == candidate)
+    assert world.status.rejected == []
+
+
+@pytest.mark.parametrize("obstacle", ["name", "configmap"])
+def test_s11_a_new_spec_that_cannot_start_yet_still_ends_the_rollout_of_the_old_one(obstacle: str) -> None:
+    world, candidate = rollout_to(250_000)
+    third = world.apply(spec_of("3"))
+    if obstacle == "name":
+        world.names_taken = (f"Deployment {third}",)
+    else:
+        world.missing_config_map = "files"
+    world.pass_time(60)
+    assert world.status.candidate is None
+    assert world.status.stable != candidate
+    world.names_taken, world.missing_config_map = (), ""
+    world.run_until(lambda world: world.status.stable == third)
+
+
+@pytest.mark.parametrize("found", [None, {"a": 400_000, "b": 600_000}])
+def test_s27_a_route_changed_by_hand_is_told_once_and_written_as_recorded(found: dict[Letter, int] | None) -> None:
+    world = rollout_to(250_000)[0]
+    world.pass_time(5)
+    assert world.status.rollout is not None
+    step = world.status.rollout.step
+    world._weights = found
+    world.pass_time(5)
+    assert world._weights == {"a": 750_000, "b": 250_000}
+    assert world.reasons().count("RouteRestored") == 1
+    assert world.status.rollout.step == step

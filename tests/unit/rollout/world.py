@@ -78,8 +78,10 @@ class World:
     metrics_trouble: Uncountable | None = None
     queries: tuple[QueryResult, ...] = ()
     names_taken: tuple[str, ...] = ()
+    missing_config_map: str = ""
     _selected: dict[str, str | None] = field(default_factory=dict)
     _weights: dict[Letter, int] | None = None
+    _deployments: dict[str, int] = field(default_factory=dict)
     _wake_at: datetime | None = None
     _last_seen: str = ""
 
@@ -112,7 +114,7 @@ class World:
     # ---- what the planner sees -------------------------------------------------------------------------------------
 
     def seen(self) -> Observation:
-        wanted = {entry.name: entry.replicas for entry in self.status.revisions}
+        wanted = self._deployments
         ready = {name: min(count, self.ready_limit.get(name, count)) for name, count in wanted.items()}
         return Observation(
             controller_revisions={name: {"revision": 1, "data": {"artifact": "", "template": {}}} for name in wanted},
@@ -122,6 +124,7 @@ class World:
             selected=self._selected,
             route=self._route(),
             names_taken=self.names_taken,
+            missing_config_map=self.missing_config_map,
         )
 
     def _route(self) -> Route:
@@ -175,6 +178,7 @@ class World:
         self._act()
 
     def _act(self) -> None:
+        self._deployments = {entry.name: entry.replicas for entry in self.status.revisions}
         known: Mapping[str, Any] = {
             entry.name: {"metadata": {"name": entry.name}, "data": {"template": {}}} for entry in self.status.revisions
         }
@@ -192,9 +196,9 @@ class World:
     def settle(self) -> None:
         """Reconcile until nothing changes at this moment."""
         for _ in range(20):
-            before = self.status.model_copy(deep=True), dict(self._selected), self._weights
+            before = self.status, dict(self._selected), self._weights, self._deployments
             self.reconcile()
-            if before == (self.status, self._selected, self._weights):
+            if before == (self.status, self._selected, self._weights, self._deployments):
                 return
         raise AssertionError(f"the planner does not come to rest; status: {self.status}")
 
