@@ -85,7 +85,7 @@ class Measurer:
             cells=tuple((cell, count_cell(proxies, cell)) for cell in cells),
             trouble=trouble,
             queries=await self._queries(resource, rollout, evaluation),
-            history=tuple(_history(proxies, since, length)) if first else (),
+            history=tuple(_history(proxies, since, length, _stable_created(resource))) if first else (),
         )
 
     async def _proxies(
@@ -136,8 +136,14 @@ class Measurer:
         return read_answer(bounds, answer, time)
 
 
-def _history(proxies: tuple[ProxySamples, ...], since: float, length: float) -> Iterable[Counts]:
-    grid = Grid(since - REACH_SECONDS, length)
+def _stable_created(resource: Resource) -> float:
+    """Moment (Unix seconds) before which the counters of stable's slot are those of somebody else."""
+    entries = [entry for entry in resource.status.revisions if entry.name == resource.status.stable]
+    return max((entry.created_at.timestamp() for entry in entries), default=0.0)
+
+
+def _history(proxies: tuple[ProxySamples, ...], since: float, length: float, not_before: float) -> Iterable[Counts]:
+    grid = Grid(max(since - REACH_SECONDS, not_before), length)
     for cell in complete_cells(grid, grid.in_force, since, scrape_times(proxies)):
         counts = count_cell(proxies, cell)
         if isinstance(counts, CellCounts):
