@@ -1,0 +1,367 @@
+"""Random histories of edits, requests, failures and crashes: the promises of a rollout hold at every single step."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.rollout.world import NAME, World, spec_of
+from tidegate.api.names import LETTERS, Letter
+from tidegate.api.status import ModelDeploymentStatus
+from tidegate.judge.counts import Uncountable
+from tidegate.rollout.capacity import ENTRY, WHOLE, share
+from tidegate.rollout.judging import Measurement
+from tidegate.rollout.observation import Observation, Pod
+from tidegate.rollout.steps import first_weight, held_weight
+
+DRAIN_SECONDS = 15
+"""spec.traffic.timeoutSeconds of `spec_of`, and the margin every drained slot is given."""
+
+PAUSE_THEN_WEIGHT = [{"pause": {}}, {"weight": {"percent": 25, "seconds": 10}}]
+TIMED_PAUSE = [{"weight": {"percent": 5, "seconds": 20}}, {"pause": {"seconds": 30}}, {"weight": {"percent": 50}}]
+SHORT = {"maxSeconds": 300}
+SPECS = (
+    spec_of("1", analysis=SHORT),
+    spec_of("2", analysis=SHORT),
+    spec_of("3", steps=PAUSE_THEN_WEIGHT, analysis=SHORT | {"onInconclusive": "Rollback"}),
+    spec_of("4", steps=TIMED_PAUSE, analysis=SHORT | {"onInconclusive": "Promote"}, capacity={"waitSeconds": 40}),
+    spec_of("2", replicas=3, analysis=SHORT),
+    spec_of("1", replicas=1, analysis=SHORT, keepPreviousSeconds=0),
+)
+TROUBLE: dict[str, Callable[[str], Pod]] = {
+    "load": lambda name: Pod(name="p", revision=name, restarts=1, exit_code=1, last_words="no such file"),
+    "crash": lambda name: Pod(name="p", revision=name, restarts=2, exit_code=1, last_words="segmentation fault"),
+    "capacity": lambda name: Pod(name="p", revision=name, unschedulable="0/1 nodes: 1 Insufficient nvidia.com/gpu."),
+    "image": lambda name: Pod(name="p", revision=name, waiting_reason="ImagePullBackOff"),
+}
+CHILDREN = ("deployments", "stable", "a", "b", "route")
+
+
+@dataclass
+class History(World):
+    """A world whose pods take their time, whose writes can get lost, and which checks every pass.
+
+    Attributes
+    ----------
+    load_seconds
+        Seconds a pod takes to become ready.
+    lost
+        Children whose next write is lost, as when the operator is killed between two writes.
+    judged
+        Step to the seconds counted while its weight was written.
+    zero_since
+        Slot to the moment since which its weight is 0 in the route.
+    """
+
+    load_seconds: int = 1
+    lost: frozenset[str] = frozenset()
+    judged: dict[int, float] = field(default_factory=dict)
+    zero_since: dict[Letter, datetime] = field(default_factory=dict)
+    _grown_at: datetime | None = None
+    _touched_by_hand: bool = False
+    _judged_rollout: str = ""
+
+    # ---- cluster ---------------------------------------------------------------------------------------------------
+
+    def ready_pods(self, name: str | None) -> int:
+        return min(self._deployments.get(name or "", 0), self.ready_limit.get(name or "", 0))
+
+    def ready_behind(self, revision: str | None) -> int:
+        """Ready pods the planner can know of: those behind a slot Service that really selects `revision`."""
+        slots = {"a": self.status.slots.a, "b": self.status.slots.b}
+        letter = next((letter for letter in LETTERS if revision and slots[letter].revision == revision), None)
+        return self.ready_pods(revision) if letter and self._selected.get(letter) == revision else 0
+
+    def seen(self) -> Observation:
+        endpoints = {letter: self.ready_pods(self._selected.get(letter)) for letter in LETTERS}
+        return replace(super().seen(), endpoints=endpoints)
+
+    def grow(self) -> None:
+        """Let every revision without trouble have one more ready pod."""
+        for name, wanted in self._deployments.items():
+            if not self.pods.get(name):
+                self.ready_limit[name] = min(self.ready_limit.get(name, 0) + 1, wanted)
+        self.ready_limit = {name: count for name, count in self.ready_limit.items() if name in self._deployments}
+
+    def measure(self) -> Measurement | None:
+        measured, rollout = super().measure(), self.status.rollout
+        if measured is not None and rollout is not None:
+            weight, wanted = self.weight_of(rollout.revision), held_weight(rollout.plan, rollout.step)
+            limit = share(self.ready_behind(rollout.revision), self.ready_behind(self.status.stable))
+            if weight in (wanted, min(wanted, limit)):
+                seconds = sum(cell.length for cell, _ in measured.cells)
+                self.judged[rollout.step] = self.judged.get(rollout.step, 0.0) + seconds
+        return measured
+
+    def _act(self) -> None:
+        lost, self.lost = self.lost, frozenset()
+        deployments, selected = self._deployments, dict(self._selected)
+        weights, written = self._weights, list(self.weights_written)
+        super()._act()
+        for key in ("stable", "a", "b"):
+            if key in lost and key in selected:
+                self._selected[key] = selected[key]
+            elif key in lost:
+                self._selected.pop(key, None)
+        if "route" in lost:
+            self._weights, self.weights_written = weights, written
+        if "deployments" in lost:
+            self._deployments = deployments
+        self._check_writes(selected, weights)
+
+    # ---- running ---------------------------------------------------------------------------------------------------
+
+    def reconcile(self) -> None:
+        before, seen_ready = self.status, {name: self.ready_behind(name) for name in self._deployments}
+        if before.rollout is not None and before.rollout.id != self._judged_rollout:
+            self._judged_rollout, self.judged = before.rollout.id, {}
+        super().reconcile()
+        check(before, self.status, seen_ready, self)
+
+    def settle(self) -> None:
+        super().settle()
+        self.now += timedelta(milliseconds=1)
+        if super().measure() is None and (self._wake_at is None or self._wake_at > self.now):
+            before = self.status
+            self.reconcile()
+            assert self.status == before, "a second look a moment later writes something"
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, from one moment something is due to the next."""
+        end = self.now + timedelta(seconds=seconds)
+        while self.now < end:
+            if self._due():
+                self.settle()
+            if self._grown_at is None or self._grown_at <= self.now:
+                self.grow()
+                self._grown_at = self.now + timedelta(seconds=self.load_seconds)
+                continue
+            wake = self._wake_at or end
+            self.now = max(self.now + timedelta(milliseconds=1), min(end, self._grown_at, wake))
+
+    def _check_writes(self, selected: dict[str, str | None], weights: dict[Letter, int] | None) -> None:
+        if weights is None or self._weights is None:
+            return
+        by_hand, self._touched_by_hand = self._touched_by_hand, False
+        for letter in () if by_hand else LETTERS:
+            if weights[letter] > 0 and letter in selected:
+                assert self._selected[letter] == selected[letter], "a slot with weight was given another revision"
+            if self._selected[letter] != selected.get(letter, "none") and selected.get(letter, "none") != "none":
+                empty = self.now - self.zero_since[letter]
+                assert empty >= timedelta(seconds=DRAIN_SECONDS), "a slot was given another revision before it drained"
+            if self._weights[letter] > 0:
+                self.zero_since.pop(letter, None)
+            else:
+                self.zero_since.setdefault(letter, self.now)
+            check_way(weights[letter], self._weights[letter], self._selected[letter], self)
+
+
+def check_way(before: int, after: int, revision: str | None, world: History) -> None:
+    """In and out of the route only through one part in a million; a way back from a dead candidate may be shorter."""
+    candidate_is_dead = world.ready_pods(world.status.candidate) == 0
+    if before == 0:
+        assert after in (0, ENTRY) or candidate_is_dead, f"{revision} entered at {after}"
+    if after == 0:
+        assert before in (0, ENTRY), f"{revision} left from {before}"
+
+
+# ---- what holds after every single pass ------------------------------------------------------------------------------
+
+
+def check(before: ModelDeploymentStatus, after: ModelDeploymentStatus, ready: dict[str, int], world: History) -> None:
+    slots = {"a": after.slots.a, "b": after.slots.b}
+    in_slots = [slot.revision for slot in slots.values() if slot.revision]
+    names = [entry.name for entry in after.revisions]
+    assert len(names) <= 3
+    assert len(set(in_slots)) == len(in_slots)
+    assert {after.stable, after.candidate, after.previous} - {None} == set(names) == set(in_slots)
+    if after.stable is not None:
+        assert sum(slot.weight for slot in slots.values()) == WHOLE
+    check_slots_kept(before, after)
+    check_promoted(before, after)
+    check_rejected(before, after)
+    check_capacity(before, after, ready)
+    check_rise(before, after, world)
+
+
+def check_slots_kept(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> None:
+    for old, new in ((before.slots.a, after.slots.a), (before.slots.b, after.slots.b)):
+        if old.weight > 0:
+            assert new.revision == old.revision, f"{old.revision} was forgotten at weight {old.weight}"
+
+
+def check_promoted(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> None:
+    if before.stable is None or after.stable == before.stable:
+        return
+    decisions = [decision for decision in after.decisions if decision.revision == after.stable]
+    verdicts = [decision.verdict for decision in decisions if decision.verdict != "Hold"]
+    assert verdicts[-1:] == ["Promote"], f"{after.stable} became stable after {verdicts}"
+
+
+def check_rejected(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> None:
+    for rejection in after.rejected:
+        name = rejection.revision
+        if name in (after.stable, after.previous):
+            continue
+        assert weight(after, name) <= weight(before, name), f"{name} is rejected and got more weight"
+        assert after.candidate != name or (after.rollout is not None and after.rollout.phase == "Withdrawing")
+
+
+def check_capacity(before: ModelDeploymentStatus, after: ModelDeploymentStatus, ready: dict[str, int]) -> None:
+    rollout = after.rollout
+    if rollout is None or rollout.phase == "Promoting" or before.stable is None or after.stable is None:
+        return
+    now, then = weight(after, rollout.revision), weight(before, rollout.revision)
+    ready_candidate, ready_stable = ready.get(rollout.revision, 0), ready.get(after.stable, 0)
+    if ready_stable == 0:
+        assert now == then, "no stable pod is ready and weights were changed"
+    elif then < WHOLE - ENTRY:
+        assert now <= max(ENTRY, share(ready_candidate, ready_stable)), "a candidate pod carries more than a stable one"
+
+
+def check_rise(before: ModelDeploymentStatus, after: ModelDeploymentStatus, world: History) -> None:
+    old, new = before.rollout, after.rollout
+    if old is None or new is None or old.id != new.id or old.phase != "Stepping":
+        return
+    if new.step > old.step and (step := old.plan.steps[old.step]).weight is not None:
+        found = world.judged.get(old.step, 0.0)
+        assert found >= step.weight.seconds, f"step {old.step} was judged for {found} s at its weight, then passed"
+    proven = max(weight(before, old.revision), first_weight(old.plan))
+    if old.hold is not None and world.metrics_trouble is not None and new.phase == "Stepping":
+        assert weight(after, new.revision) <= proven, (
+            f"the weight rose although nothing is measured: {old.hold.message}"
+        )
+
+
+def weight(status: ModelDeploymentStatus, revision: str) -> int:
+    return next((slot.weight for slot in (status.slots.a, status.slots.b) if slot.revision == revision), 0)
+
+
+# ---- what can happen -------------------------------------------------------------------------------------------------
+
+Action = tuple[str, Any]
+SPEC = st.integers(0, len(SPECS) - 1)
+WHO = st.sampled_from(["stable", "candidate", "previous"])
+PASS = st.tuples(st.just("pass"), st.sampled_from([1, 3, 10, 20, 40, 120]))
+EVENT: st.SearchStrategy[Action] = st.one_of(
+    st.tuples(st.just("spec"), SPEC),
+    st.tuples(st.just("request"), st.tuples(st.sampled_from(["promote", "abort", "retry", "resume"]), st.booleans())),
+    st.tuples(st.just("ready"), st.tuples(WHO, st.integers(0, 2))),
+    st.tuples(st.just("trouble"), st.tuples(WHO, st.sampled_from(sorted(TROUBLE)))),
+    st.tuples(st.just("heal"), st.none()),
+    st.tuples(st.just("bad"), st.tuples(WHO, st.sampled_from([0.0, 0.02, 0.5]))),
+    st.tuples(st.just("rate"), st.sampled_from([0.0, 2.0, 50.0])),
+    st.tuples(st.just("gateway"), st.booleans()),
+    st.tuples(st.just("metrics"), st.booleans()),
+    st.tuples(st.just("taken"), st.booleans()),
+    st.tuples(st.just("crash"), st.frozensets(st.sampled_from(CHILDREN), min_size=1)),
+    st.tuples(st.just("route"), st.sampled_from([0, ENTRY, 400_000])),
+    st.tuples(st.just("amnesia"), st.none()),
+)
+
+
+def happen(world: History, action: Action, number: int) -> None:
+    verb, value = action
+    if verb == "pass":
+        world.advance(value)
+    elif verb == "spec":
+        world.apply(SPECS[value])
+    elif verb == "request":
+        _request(world, *value, number=number)
+    elif verb in ("ready", "trouble", "bad"):
+        _to_revision(world, verb, *value)
+    elif verb == "crash":
+        world.lost = value
+        world.reconcile()
+    elif verb == "amnesia":
+        world.settle()
+        world.status, world._last_seen = ModelDeploymentStatus(), ""
+    elif verb == "route":
+        _edit_route(world, value)
+    else:
+        _around(world, verb, value)
+
+
+def _request(world: History, verb: str, right: bool, *, number: int) -> None:
+    named = world.revision() if verb == "retry" else world.status.candidate
+    world.annotate(verb, f"{named if right else 'another-revision'}/{number}")
+
+
+def _to_revision(world: History, verb: str, who: str, value: Any) -> None:
+    name = getattr(world.status, who)
+    if name is None:
+        return
+    if verb == "ready":
+        world.ready_limit[name] = value
+    elif verb == "bad":
+        world.traffic.bad[name] = value
+    else:
+        world.pods[name] = (TROUBLE[value](name),)
+        if value in ("load", "crash"):
+            world.ready_limit[name] = 0
+
+
+def _edit_route(world: History, candidate: int) -> None:
+    if world._weights is not None:
+        world._weights, world._touched_by_hand = {"a": WHOLE - candidate, "b": candidate}, True
+
+
+def _around(world: History, verb: str, value: Any) -> None:
+    if verb == "heal":
+        world.pods.clear()
+    elif verb == "rate":
+        world.traffic.rate = value
+    elif verb == "gateway":
+        world.gateway_accepts = value
+    elif verb == "metrics":
+        world.metrics_trouble = None if value else Uncountable("MetricsUnavailable", "Refused: no answer")
+    elif verb == "taken":
+        world.names_taken = (f"Service {NAME}",) if value else ()
+
+
+def live_through(load_seconds: int, actions: list[Action]) -> None:
+    world = History(spec=SPECS[0], load_seconds=load_seconds)
+    world.advance(120)
+    world.apply(SPECS[1])
+    for number, action in enumerate(actions):
+        happen(world, action, number)
+    world.pods.clear()
+    world.traffic.bad.clear()
+    world.traffic.rate, world.gateway_accepts, world.metrics_trouble, world.names_taken = 50.0, True, None, ()
+    for _ in range(40):
+        world.advance(100)
+        if world.status.rollout is None and arrived(world):
+            return
+    assert arrived(world), f"never came to an end; status: {world.status}"
+
+
+def arrived(world: History) -> bool:
+    """Serving what was asked for, taken back for good, or waiting: for a person, or for a suspicion to fade."""
+    hold = world.status.rollout.hold if world.status.rollout is not None else None
+    suspected = hold is not None and hold.reason == "TooLittleEvidence"
+    waits = suspected or world.condition("Reconciling") == ("True", "Paused")
+    return waits or world.condition("Ready")[0] == "True" or world.condition("Stalled")[0] == "True"
+
+
+HISTORIES = {
+    "load_seconds": st.sampled_from([1, 7, 45]),
+    "moments": st.lists(st.tuples(PASS, EVENT), min_size=4, max_size=20),
+}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(**HISTORIES)
+def test_promises_hold_in_every_history(load_seconds: int, moments: list[tuple[Action, Action]]) -> None:
+    live_through(load_seconds, list(chain.from_iterable(moments)))
+
+
+@pytest.mark.soak
+@settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(**HISTORIES)
+def test_promises_hold_in_many_histories(load_seconds: int, moments: list[tuple[Action, Action]]) -> None:
+    live_through(load_seconds, list(chain.from_iterable(moments)))
