@@ -1,13 +1,15 @@
 """Make the children match what was recorded: write what differs, delete what is no longer wanted, nothing else."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
+from tidegate.clients.errors import Forbidden, Invalid, KindMissing
 from tidegate.clients.kube import Kube
 from tidegate.controller.observe import Children
 from tidegate.manifests.children import children as wanted_children
 from tidegate.manifests.children import new_revisions, revision_of, surplus_revisions
+from tidegate.rollout.observation import Observation
 from tidegate.rollout.resource import Resource
 
 logger = logging.getLogger(__name__)
@@ -26,8 +28,15 @@ class Actor:
         self._default_image = default_image
         self._settled: dict[str, tuple[str, str]] = {}
 
-    async def act(self, resource: Resource, there: Children) -> None:
+    async def act(self, resource: Resource, seen: Observation, there: Children) -> dict[str, str]:
         """Write and delete children of `resource` (with its status as just recorded) until they match.
+
+        Names that are taken are left out. What the API server refuses does not keep the others from being written.
+
+        Returns
+        -------
+        dict
+            Every object that was refused, as ``Kind name``, to the API server's words.
 
         Raises
         ------
@@ -35,7 +44,18 @@ class Actor:
             When a fenced child moved on since it was read; the next reconcile reads again.
         """
         known = dict(there.by_kind["ControllerRevision"])
-        for manifest in new_revisions(
+        refused = await self._create_revision(resource, seen, there, known)
+        for manifest in _route_first(wanted_children(resource.owner, resource.spec, resource.status, known), there):
+            if title(manifest) not in seen.names_taken:
+                present = there.get(manifest["kind"], _name(manifest))
+                refused |= await _refusal(manifest, self._write(manifest, present))
+        await self._delete_surplus(resource, there, known)
+        return refused
+
+    async def _create_revision(
+        self, resource: Resource, seen: Observation, there: Children, known: dict[str, Object]
+    ) -> dict[str, str]:
+        manifests = new_revisions(
             resource.owner,
             resource.spec,
             resource.status,
@@ -43,13 +63,15 @@ class Actor:
             desired=resource.desired,
             default_image=self._default_image,
             config_map=there.config_map,
-        ):
-            written = await self._kube.apply(manifest)
-            if written["kind"] == "ControllerRevision":
-                known[written["metadata"]["name"]] = written
-        for manifest in wanted_children(resource.owner, resource.spec, resource.status, known):
-            await self._write(manifest, there.get(manifest["kind"], manifest["metadata"]["name"]))
-        await self._delete_surplus(resource, there, known)
+        )
+        if seen.missing_config_map or any(title(manifest) in seen.names_taken for manifest in manifests):
+            return {}
+        for manifest in manifests:
+            if refused := await _refusal(manifest, self._kube.apply(manifest)):
+                return refused
+            if manifest["kind"] == "ControllerRevision":
+                known[_name(manifest)] = manifest
+        return {}
 
     async def _write(self, manifest: Object, present: Object | None) -> None:
         kind = manifest["kind"]
@@ -96,6 +118,35 @@ class Actor:
         meta = item["metadata"]
         if meta.get("deletionTimestamp") is None:
             await self._kube.delete(kind, meta["namespace"], name, uid=meta["uid"])
+
+
+def title(manifest: Mapping[str, Any]) -> str:
+    """An object as people name it: kind and name."""
+    return f"{manifest['kind']} {_name(manifest)}"
+
+
+def _route_first(manifests: list[Object], there: Children) -> list[Object]:
+    """Where the route exists it goes first, so that nothing keeps a weight from being lowered.
+
+    Raising one needs no other write either: a slot enters only once its Service was seen to select ready pods.
+    """
+    routes = [item for item in manifests if item["kind"] == "HTTPRoute" and there.get("HTTPRoute", _name(item))]
+    return routes + [item for item in manifests if item not in routes]
+
+
+def _name(manifest: Mapping[str, Any]) -> str:
+    return str(manifest["metadata"]["name"])
+
+
+async def _refusal(manifest: Object, write: Awaitable[object]) -> dict[str, str]:
+    try:
+        await write
+    except (Invalid, Forbidden, KindMissing) as error:
+        if error.has_cause("NamespaceTerminating"):
+            raise
+        logger.warning("%s was refused: %s", title(manifest), error)
+        return {title(manifest): str(error)}
+    return {}
 
 
 def _state(manifest: Object, item: Object) -> tuple[str, str]:

@@ -76,12 +76,15 @@ def _is_ours(kind: str, item: Object, uid: str) -> bool:
 
 async def _names_taken(kube: Kube, resource: Resource, by_kind: Mapping[str, Mapping[str, Object]]) -> tuple[str, ...]:
     owner = resource.owner
+    revisions = dict.fromkeys((resource.desired, *(entry.name for entry in resource.status.revisions)))
     needed = [
         *(("Service", name) for name in (owner.name, *(slot_service(owner.name, letter) for letter in LETTERS))),
         ("HTTPRoute", owner.name),
         ("ControllerRevision", resource.desired),
-        ("Deployment", resource.desired),
+        *(("Deployment", name) for name in revisions),
     ]
+    if resource.spec.model.source.config_map is not None:
+        needed.append(("ConfigMap", resource.desired))
     absent = [(kind, name) for kind, name in needed if name not in by_kind[kind]]
     found = await asyncio.gather(*(kube.get(kind, owner.namespace, name) for kind, name in absent))
     return tuple(
@@ -126,7 +129,8 @@ def route_of(resource: Resource, item: Object | None) -> Route:
     """What the gateway says of the route; every parent asked for must have accepted this very generation."""
     if item is None:
         return Route()
-    refs = item["spec"]["rules"][0].get("backendRefs") or []
+    rules = item["spec"].get("rules") or [{}]
+    refs = rules[0].get("backendRefs") or []
     by_name = {ref["name"]: ref.get("weight", 1) for ref in refs}
     weights = {letter: by_name.get(slot_service(resource.owner.name, letter), 0) for letter in LETTERS}
     parents = (item.get("status") or {}).get("parents") or []

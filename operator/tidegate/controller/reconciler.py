@@ -18,6 +18,10 @@ from tidegate.rollout import Event, Plan, Resource, plan
 Object = dict[str, Any]
 
 
+REFUSED_SECONDS = 30.0
+"""How often a write that the API server refused is tried again: what refuses it may be changed without a word."""
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -45,6 +49,7 @@ class Reconciler:
         self._actor = actor
         self._metrics = metrics
         self._clock = clock
+        self._refused: dict[tuple[str, str], Mapping[str, str]] = {}
 
     async def reconcile(self, namespace: str, name: str) -> float | None:
         """Reconcile `namespace`/`name`; returns seconds until the next look is wanted, None for none.
@@ -64,22 +69,32 @@ class Reconciler:
     async def _reconcile(self, namespace: str, name: str) -> float | None:
         body = await self._kube.get(KIND, namespace, name)
         if body is None or body["metadata"].get("deletionTimestamp") is not None:
+            self._refused.pop((namespace, name), None)
             return None
         resource = Resource.parse(body)
         seen, there = await observe(self._kube, resource)
+        seen = replace(seen, refused=self._refused.get((namespace, name), {}))
         now = self._clock()
         measured = await self._measurer.measure(resource, seen, now)
         planned = plan(resource, seen, measured, now)
         await self._record(body, resource, planned)
         recorded = replace(resource, status=planned.status)
         try:
-            if not seen.names_taken:
-                await self._actor.act(recorded, there)
+            refused = await self._actor.act(recorded, seen, there)
         finally:
             self._count(resource.status, planned.status)
             for event in planned.events:
                 await self._tell(body, event)
-        return planned.wake_after
+        return self._wake_after(planned, (namespace, name), refused)
+
+    def _wake_after(self, planned: Plan, key: tuple[str, str], refused: Mapping[str, str]) -> float | None:
+        before = self._refused.pop(key, {})
+        if refused:
+            self._refused[key] = refused
+        if refused.keys() != before.keys():
+            return 0.0
+        waits = [wait for wait in (planned.wake_after, REFUSED_SECONDS if refused else None) if wait is not None]
+        return min(waits, default=None)
 
     async def _record(self, body: Object, resource: Resource, planned: Plan) -> None:
         if planned.status != resource.status:

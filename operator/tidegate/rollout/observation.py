@@ -74,8 +74,8 @@ class Observation:
         Objects that bear a name we need and are controlled by somebody else, as ``Kind name``.
     missing_config_map
         Name of the ConfigMap the desired revision copies, where it does not exist.
-    gateway_trouble
-        Why the gateway behind the route cannot be judged or used; empty where it can.
+    refused
+        Objects that the API server last refused to have written, as ``Kind name``, to its words.
     """
 
     controller_revisions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -86,6 +86,7 @@ class Observation:
     route: Route = Route()
     names_taken: tuple[str, ...] = ()
     missing_config_map: str = ""
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def pods_of(self, revision: str) -> list[Pod]:
         """Pods of `revision` that are not on their way out."""

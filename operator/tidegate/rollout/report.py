@@ -123,6 +123,13 @@ def _names_taken(draft: Draft) -> Why | None:
     )
 
 
+def _refused(draft: Draft) -> Why | None:
+    if not draft.seen.refused:
+        return None
+    words = "; ".join(draft.seen.refused.values())
+    return Why("Stalled", "WriteRefused", f"{words}; change the spec, or what refuses it; tried again by itself")
+
+
 def _config_map(draft: Draft) -> Why | None:
     name = draft.seen.missing_config_map
     if not name:
@@ -240,6 +247,7 @@ def _pods_missing(draft: Draft) -> Why | None:
 
 _WHY: tuple[Callable[[Draft], Why | None], ...] = (
     _names_taken,
+    _refused,
     _config_map,
     _first_revision,
     _stable_not_ready,

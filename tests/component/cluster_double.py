@@ -1,0 +1,224 @@
+"""As much of an API server, of the controllers behind it and of a gateway's proxy as one reconcile needs; in memory."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tidegate.api.names import LABEL_REVISION
+from tidegate.clients.errors import ApiError, Conflict, NotFound
+from tidegate.judge.samples import Series
+
+Object = dict[str, Any]
+NAMESPACE = "demo"
+
+
+@dataclass
+class KubeDouble:
+    """Objects with uid, resourceVersion and generation, server-side apply with one field manager, and refusals.
+
+    Attributes
+    ----------
+    writes
+        Verb, kind and name of every write that was let through, Events aside.
+    refuses
+        ``Kind name`` to the error its writes end in.
+    before_write
+        Called with kind and name before each write: where others get in between.
+    """
+
+    objects: dict[tuple[str, str], Object] = field(default_factory=dict)
+    writes: list[tuple[str, str, str]] = field(default_factory=list)
+    events: list[tuple[str, str]] = field(default_factory=list)
+    refuses: dict[str, ApiError] = field(default_factory=dict)
+    before_write: Any = None
+    _applied: dict[tuple[str, str], Object] = field(default_factory=dict)
+    _version: int = 100
+
+    # ---- what the operator calls -----------------------------------------------------------------------------------
+
+    async def get(self, kind: str, namespace: str, name: str) -> Object | None:
+        return copy.deepcopy(self.objects.get((kind, name)))
+
+    async def list(self, kind: str, namespace: str | None, label_selector: str = "") -> list[Object]:
+        key, _, value = label_selector.partition("=")
+        return [
+            copy.deepcopy(item)
+            for (one, _), item in self.objects.items()
+            if one == kind and item["metadata"].get("labels", {}).get(key) == value
+        ]
+
+    async def apply(self, obj: Mapping[str, Any], force: bool = True) -> Object:
+        kind, name = obj["kind"], obj["metadata"]["name"]
+        self._admit("apply", kind, name)
+        present = self.objects.get((kind, name))
+        self._check_fence(obj, present)
+        wanted = copy.deepcopy(dict(obj))
+        for fence in ("resourceVersion", "uid"):
+            wanted["metadata"].pop(fence, None)
+        before = self._applied.get((kind, name), {})
+        self._applied[kind, name] = copy.deepcopy(wanted)
+        return copy.deepcopy(self.put(_merged(present or {}, wanted, before)))
+
+    async def replace_status(self, obj: Mapping[str, Any]) -> Object:
+        kind, name = obj["kind"], obj["metadata"]["name"]
+        self._admit("status", kind, name)
+        present = self.objects[kind, name]
+        self._check_fence(obj, present)
+        return copy.deepcopy(self.put({**present, "status": copy.deepcopy(obj["status"])}))
+
+    async def scale(self, kind: str, namespace: str, name: str, replicas: int) -> None:
+        self._admit("scale", kind, name)
+        if (kind, name) not in self.objects:
+            raise NotFound(f"{kind} {name}: HTTP 404", code=404)
+        item = copy.deepcopy(self.objects[kind, name])
+        item["spec"]["replicas"] = replicas
+        self.put(item)
+
+    async def delete(
+        self, kind: str, namespace: str, name: str, uid: str | None = None, grace_seconds: int | None = None
+    ) -> None:
+        self._admit("delete", kind, name)
+        present = self.objects.pop((kind, name), None)
+        if present is not None and uid not in (None, present["metadata"]["uid"]):
+            self.objects[kind, name] = present
+            raise Conflict(f"delete {kind} {name}: another uid", code=409)
+
+    async def create_event(self, regarding: Mapping[str, Any], *, type: str, reason: str, message: str) -> None:
+        self.events.append((reason, message))
+
+    # ---- what a test does ------------------------------------------------------------------------------------------
+
+    def put(self, item: Object) -> Object:
+        """Store an object as somebody else would; unchanged content keeps its resourceVersion."""
+        key = item["kind"], item["metadata"]["name"]
+        present = self.objects.get(key)
+        meta = {
+            "uid": f"uid-{self._version}",
+            "generation": 0,
+            **(present or {}).get("metadata", {}),
+            **item["metadata"],
+        }
+        stored = {**item, "metadata": {"namespace": NAMESPACE, **meta}}
+        if present is not None and stored == present:
+            return present
+        self._version += 1
+        stored["metadata"]["resourceVersion"] = str(self._version)
+        if present is None or stored.get("spec") != present.get("spec"):
+            stored["metadata"]["generation"] += 1
+        self.objects[key] = stored
+        return stored
+
+    def _admit(self, verb: str, kind: str, name: str) -> None:
+        if self.before_write is not None:
+            self.before_write(kind, name)
+        if error := self.refuses.get(f"{kind} {name}"):
+            raise error
+        self.writes.append((verb, kind, name))
+
+    def _check_fence(self, obj: Mapping[str, Any], present: Object | None) -> None:
+        for fence in ("resourceVersion", "uid"):
+            wanted = obj["metadata"].get(fence)
+            if wanted is not None and (present is None or present["metadata"][fence] != wanted):
+                raise Conflict(f"{obj['kind']} {obj['metadata']['name']}: the object has been modified", code=409)
+
+
+def _merged(present: Any, wanted: Any, before: Any) -> Any:
+    """Server-side apply: maps are merged, what was applied before and is no longer wanted goes, lists are replaced."""
+    if not isinstance(wanted, dict) or not isinstance(present, dict):
+        return wanted
+    owned = before if isinstance(before, dict) else {}
+    kept = {key: value for key, value in present.items() if key in wanted or key not in owned}
+    return kept | {key: _merged(kept.get(key), value, owned.get(key)) for key, value in wanted.items()}
+
+
+@dataclass
+class ClusterDouble:
+    """Deployments get their pods at once, the gateway takes up a route at once, a proxy counts requests.
+
+    Attributes
+    ----------
+    ready
+        Revision to the number of ready pods, where that is not what its Deployment asks for.
+    rate
+        Requests a second on the route.
+    """
+
+    name: str
+    kube: KubeDouble = field(default_factory=KubeDouble)
+    now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    ready: dict[str, int] = field(default_factory=dict)
+    rate: float = 50.0
+    _finished: dict[int, float] = field(default_factory=lambda: {0: 0.0, 1: 0.0})
+    _samples: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+
+    def weights(self) -> list[int]:
+        route = self.kube.objects.get(("HTTPRoute", self.name))
+        rules = route["spec"].get("rules") if route else None
+        return [ref["weight"] for ref in rules[0]["backendRefs"]] if rules else []
+
+    def pass_second(self) -> None:
+        """Let a second pass: requests are counted, and scraped every five."""
+        self.now += timedelta(seconds=1)
+        for index, weight in enumerate(self.weights()):
+            self._finished[index] += self.rate * weight / 1_000_000
+        if self.now.second % 5 == 0:
+            moment = self.now.timestamp()
+            self._samples.setdefault("envoy_server_live", []).append((moment, 1.0))
+            for index in (0, 1):
+                self._samples.setdefault(str(index), []).append((moment, float(int(self._finished[index]))))
+
+    def catch_up(self) -> None:
+        """What the other controllers do: endpoints follow Services, the gateway answers for the route."""
+        for letter in ("a", "b"):
+            service = self.kube.objects.get(("Service", f"{self.name}-{letter}"))
+            if service is not None:
+                self.kube.put(self._slice(service))
+        route = self.kube.objects.get(("HTTPRoute", self.name))
+        if route is not None:
+            self.kube.put({**route, "status": {"parents": self._parents(route)}})
+
+    def _slice(self, service: Object) -> Object:
+        revision = service["spec"]["selector"][LABEL_REVISION]
+        deployment = self.kube.objects.get(("Deployment", revision))
+        wanted = deployment["spec"]["replicas"] if deployment else 0
+        count = min(self.ready.get(revision, wanted), wanted)
+        name = service["metadata"]["name"]
+        return {
+            "kind": "EndpointSlice",
+            "metadata": {
+                "name": f"{name}-x",
+                "labels": {**service["metadata"]["labels"], "kubernetes.io/service-name": name},
+            },
+            "endpoints": [
+                {"addresses": [f"10.0.{len(name)}.{index}"], "conditions": {"ready": True}} for index in range(count)
+            ],
+        }
+
+    def _parents(self, route: Object) -> list[Object]:
+        generation = route["metadata"]["generation"]
+        conditions = [
+            {"type": kind, "status": "True", "reason": kind, "observedGeneration": generation}
+            for kind in ("Accepted", "ResolvedRefs")
+        ]
+        return [{"parentRef": ref, "conditions": conditions} for ref in route["spec"].get("parentRefs", [])]
+
+    # ---- metrics ---------------------------------------------------------------------------------------------------
+
+    async def range_samples(self, query: str, time: float) -> list[Series]:
+        seconds = float(query.rpartition("[")[2].removesuffix("s]"))
+        return [
+            Series(self._labels(key), [sample for sample in samples if time - seconds <= sample[0] <= time])
+            for key, samples in self._samples.items()
+        ]
+
+    async def instant(self, query: str, time: float) -> Object:
+        return {"status": "success", "data": {"resultType": "vector", "result": []}}
+
+    def _labels(self, key: str) -> dict[str, str]:
+        target = {"namespace": "gateways", "pod": "envoy-0", "instance": "10.0.0.9:19001"}
+        if key == "envoy_server_live":
+            return {"__name__": key, **target}
+        backend = f"httproute/{NAMESPACE}/{self.name}/rule/0/backend/{key}"
+        return {"__name__": "envoy_cluster_upstream_rq_completed", "envoy_cluster_name": backend, **target}
