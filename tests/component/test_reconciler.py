@@ -61,7 +61,7 @@ async def test_s27_weights_edited_by_hand_are_put_back_in_one_fenced_write() -> 
 
 
 @pytest.mark.parametrize("between", ["changed", "deleted"])
-async def test_s36_a_route_that_moved_on_since_it_was_read_is_not_written(between: str) -> None:
+async def test_a_route_that_moved_on_since_it_was_read_is_not_written(between: str) -> None:
     bench = Bench()
     candidate = await bench.candidate_at(250_000)
     bench.cluster.ready[candidate] = 0
@@ -183,7 +183,7 @@ async def test_a_missing_source_configmap_is_told_and_waited_for() -> None:
 
 
 @pytest.mark.parametrize("lost", ["ConfigMap", "ControllerRevision", "Deployment"])
-async def test_s34_killed_between_two_writes_the_copy_of_the_files_is_there_in_the_end(lost: str) -> None:
+async def test_killed_between_two_writes_the_copy_of_the_files_is_there_in_the_end(lost: str) -> None:
     bench = Bench(FILES)
     bench.kube.put({"kind": "ConfigMap", "metadata": {"name": "files"}, "data": {"model.py": "one"}})
 
