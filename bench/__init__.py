@@ -1,1 +1,1 @@
-"""Measurements of the operator: load, scale and the judge's error rates. Not part of the installed package."""
+"""Measurements of the operator on the full lab. Not part of the installed package."""

@@ -16,13 +16,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.load import Load
 from lab.demo.player import Player
 from lab.demo.prepare import Prepared, prepare
 from lab.demo.stages import Outcome, Stage, StageResult, problems
 from lab.demo.view import View
 from lab.deploy import ModelImage
 from lab.instance import Instance
+from lab.load import Load
 from lab.models import echo_request
 from lab.progress import Reporter
 

@@ -16,7 +16,6 @@ from typing import Any, Self
 from kubernetes import client, config, watch
 from urllib3.exceptions import ProtocolError
 
-from bench.load import Load, Summary
 from lab.builds import kubernetes_programs
 from lab.deploy import install_operator
 from lab.errors import LabError
@@ -24,6 +23,7 @@ from lab.images import import_model
 from lab.instance import Instance
 from lab.kubectl import Kubectl
 from lab.lifecycle import up
+from lab.load import Load, Summary
 from lab.models import build, echo_request, reference
 from lab.namespaces import Namespaces
 from lab.progress import Reporter

@@ -4,12 +4,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from bench.load import Load, Record
 from lab.demo.objects import TrialObject
 from lab.demo.picture import Course
 from lab.demo.stages import Outcome, Stage, StageResult, last_word, measure, outcome_of, weight_of
 from lab.demo.view import View, make_frame
 from lab.errors import LabError
+from lab.load import Load, Record
 from tidegate.api.status import ModelDeploymentStatus
 
 STAGE_SECONDS = 180.0

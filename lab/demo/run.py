@@ -6,7 +6,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.load import Load
 from lab.demo.picture import write_picture
 from lab.demo.player import Player
 from lab.demo.prepare import Prepared, prepare
@@ -15,6 +14,7 @@ from lab.demo.stages import Outcome, Stage, problems
 from lab.demo.view import View
 from lab.deploy import ModelImage
 from lab.instance import Instance
+from lab.load import Load
 from lab.models import JSON_HEADERS
 from lab.progress import Reporter
 
@@ -70,7 +70,7 @@ The lab stays up. Try next:
   kubectl get modeldeployments -n {namespace} -o wide
   kubectl get modeldeployment {NAME} -n {namespace} -o yaml          # every decision with its numbers
   kubectl delete pod -n {namespace} -l tidegate.dev/modeldeployment={NAME} --wait=false   # under load:
-  .venv/bin/python -m bench.load --url {url} \\
+  .venv/bin/python -m lab.load --url {url} \\
     --host {host} --body {REQUEST.relative_to(REPOSITORY)} --rate 30 --seconds 60
   curl -i {url} -H 'Host: {host}' -d @{REQUEST.relative_to(REPOSITORY)}
   kubectl apply -f examples/steps.yaml            # a rollout that waits for you

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bench.load import Record, Summary, summarize
 from lab.demo.resource import Query
 from lab.deploy import ModelImage
+from lab.load import Record, Summary, summarize
 from tidegate.api.status import ModelDeploymentStatus
 
 

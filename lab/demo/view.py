@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from bench.load import Record
+from lab.load import Record
 from tidegate.api.status import ModelDeploymentStatus, Slot
 
 WHOLE = 1_000_000

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from kubernetes import client
 
-from bench.load import Load, Summary
+from lab.load import Load, Summary
 from lab.models import echo_request
 from lab.trial import NAME, Served
 from tidegate.api.spec import ModelDeploymentSpec

@@ -10,7 +10,6 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from rich.console import Console
 
-from bench.load import Load
 from lab.demo import player as player_module
 from lab.demo.objects import TrialObject
 from lab.demo.player import Player
@@ -18,6 +17,7 @@ from lab.demo.run import STAGES
 from lab.demo.stages import Outcome
 from lab.demo.view import View
 from lab.errors import LabError
+from lab.load import Load
 from tidegate.api.status import ModelDeploymentStatus
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

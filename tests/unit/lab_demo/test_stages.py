@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from bench.load import Failure, Record, summarize
 from lab.demo.run import STAGES
 from lab.demo.stages import (
     Outcome,
@@ -17,6 +16,7 @@ from lab.demo.stages import (
     outcome_of,
     problems,
 )
+from lab.load import Failure, Record, summarize
 from tidegate.api.status import ModelDeploymentStatus
 
 OLD, NEW = "filetype-old", "filetype-new"

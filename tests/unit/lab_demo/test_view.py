@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.load import Failure, Record
 from lab.demo.report import result_table, write_report
 from lab.demo.run import STAGES
 from lab.demo.stages import Outcome, StageResult
 from lab.demo.view import Frame, View, decision_text, make_frame, panel, percent
+from lab.load import Failure, Record
 from tidegate.api.status import Decision, ModelDeploymentStatus
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bench.load import (
+from lab.load import (
     UNKNOWN_REVISION,
     Arrivals,
     Failure,

@@ -7,7 +7,7 @@ start, so a slow server cannot hide behind a client that waits for it. Use it in
         ...
     print(load.summary())
 
-or from a shell: ``python -m bench.load --url http://10.96.0.7/ --host m.example.com --rate 50 --seconds 60``.
+or from a shell: ``python -m lab.load --url http://10.96.0.7/ --host m.example.com --rate 50 --seconds 60``.
 Only addresses of this machine (loopback and the lab's networks) are accepted, and every load ends by itself.
 """
 
@@ -276,7 +276,7 @@ def _failure(status: int) -> Failure | None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m bench.load", description="HTTP load on an address of this machine")
+    parser = argparse.ArgumentParser("python -m lab.load", description="HTTP load on an address of this machine")
     parser.add_argument("--url", required=True, help="where each request is POSTed")
     parser.add_argument("--host", help="Host header")
     parser.add_argument("--body", type=Path, help="file sent with every request")
