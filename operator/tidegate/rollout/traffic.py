@@ -82,6 +82,8 @@ def move_towards(draft: Draft, wanted: int) -> bool:
 
 
 def _waited_long(draft: Draft) -> bool:
+    if draft.seen.route.weights != {letter: draft.slot(letter).weight for letter in LETTERS}:
+        return False
     written = draft.status.slots.a.written_at
     if written is None:
         return True

@@ -52,6 +52,8 @@ class History(World):
         Seconds a pod takes to become ready.
     lost
         Children whose next write is lost, as when the operator is killed between two writes.
+    denied
+        Children whose writes fail until further notice.
     judged
         Step to the seconds counted while its weight was written.
     zero_since
@@ -60,6 +62,7 @@ class History(World):
 
     load_seconds: int = 1
     lost: frozenset[str] = frozenset()
+    denied: frozenset[str] = frozenset()
     judged: dict[int, float] = field(default_factory=dict)
     zero_since: dict[Letter, datetime] = field(default_factory=dict)
     _grown_at: datetime | None = None
@@ -99,7 +102,7 @@ class History(World):
         return measured
 
     def _act(self) -> None:
-        lost, self.lost = self.lost, frozenset()
+        lost, self.lost = self.lost | self.denied, frozenset()
         deployments, selected = self._deployments, dict(self._selected)
         weights, written = self._weights, list(self.weights_written)
         super()._act()
@@ -135,7 +138,7 @@ class History(World):
         """Let time pass, from one moment something is due to the next."""
         end = self.now + timedelta(seconds=seconds)
         while self.now < end:
-            if self._due():
+            if self._due() or self.denied:
                 self.settle()
             if self._grown_at is None or self._grown_at <= self.now:
                 self.grow()
@@ -147,7 +150,8 @@ class History(World):
     def _check_writes(self, selected: dict[str, str | None], weights: dict[Letter, int] | None) -> None:
         if weights is None or self._weights is None:
             return
-        by_hand, self._touched_by_hand = self._touched_by_hand, False
+        by_hand = self._touched_by_hand
+        self._touched_by_hand = by_hand and self._weights == weights
         for letter in () if by_hand else LETTERS:
             if weights[letter] > 0 and letter in selected:
                 assert self._selected[letter] == selected[letter], "a slot with weight was given another revision"
@@ -260,6 +264,7 @@ EVENT: st.SearchStrategy[Action] = st.one_of(
     st.tuples(st.just("metrics"), st.booleans()),
     st.tuples(st.just("taken"), st.booleans()),
     st.tuples(st.just("crash"), st.frozensets(st.sampled_from(CHILDREN), min_size=1)),
+    st.tuples(st.just("deny"), st.sampled_from([frozenset(), *(frozenset({child}) for child in CHILDREN)])),
     st.tuples(st.just("route"), st.sampled_from([0, ENTRY, 400_000])),
     st.tuples(st.just("amnesia"), st.none()),
 )
@@ -278,7 +283,10 @@ def happen(world: History, action: Action, number: int) -> None:
     elif verb == "crash":
         world.lost = value
         world.reconcile()
+    elif verb == "deny":
+        world.denied, world._last_seen = value, ""
     elif verb == "amnesia":
+        world.denied = frozenset()
         world.settle()
         world.status, world._last_seen = ModelDeploymentStatus(), ""
     elif verb == "route":
@@ -332,6 +340,7 @@ def live_through(load_seconds: int, actions: list[Action]) -> None:
         happen(world, action, number)
     world.pods.clear()
     world.traffic.bad.clear()
+    world.denied, world._last_seen = frozenset(), ""
     world.traffic.rate, world.gateway_accepts, world.metrics_trouble, world.names_taken = 50.0, True, None, ()
     for _ in range(40):
         world.advance(100)

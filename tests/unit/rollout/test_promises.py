@@ -228,3 +228,16 @@ def test_s27_a_route_changed_by_hand_is_told_once_and_written_as_recorded(found:
     assert world._weights == {"a": 750_000, "b": 250_000}
     assert world.reasons().count("RouteRestored") == 1
     assert world.status.rollout.step == step
+
+
+def test_a_slot_does_not_leave_the_route_before_its_last_part_in_a_million_was_written() -> None:
+    world, candidate = rollout_to(500_000)
+    before = len(world.weights_written)
+    world.route_is_writable = False
+    world.annotate("abort", f"{candidate}/1")
+    world.pass_time(60)
+    world.settle()
+    world.route_is_writable = True
+    world.settle()
+    world.pass_time(60)
+    assert [weights["b"] for weights in world.weights_written[before:]] == [1, 0]

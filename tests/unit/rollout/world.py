@@ -75,6 +75,7 @@ class World:
     ready_limit: dict[str, int] = field(default_factory=dict)
     pods: dict[str, tuple[Pod, ...]] = field(default_factory=dict)
     gateway_accepts: bool = True
+    route_is_writable: bool = True
     metrics_trouble: Uncountable | None = None
     queries: tuple[QueryResult, ...] = ()
     names_taken: tuple[str, ...] = ()
@@ -186,7 +187,7 @@ class World:
             if manifest["kind"] == "Service":
                 key = {NAME: "stable", f"{NAME}-a": "a", f"{NAME}-b": "b"}[manifest["metadata"]["name"]]
                 self._selected[key] = manifest["spec"]["selector"]["tidegate.dev/revision"]
-            if manifest["kind"] == "HTTPRoute":
+            if manifest["kind"] == "HTTPRoute" and self.route_is_writable:
                 refs = manifest["spec"]["rules"][0]["backendRefs"]
                 weights = {letter: ref["weight"] for letter, ref in zip(LETTERS, refs, strict=True)}
                 if weights != self._weights:
