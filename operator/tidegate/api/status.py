@@ -187,6 +187,9 @@ class RolloutStatus(StatusModel):
     cell_milliseconds: Milliseconds | None = None
     """Length of an interval in milliseconds, fixed at the start."""
 
+    metrics_problem: Message = ""
+    """What was wrong with single proxies' metrics though they could be counted; empty for nothing."""
+
     paused: bool = False
     """Whether it waits for a person."""
 

@@ -121,6 +121,7 @@ def _take_in(draft: Draft, rollout: RolloutStatus, measured: Measurement, since:
     evidence = _restore(rollout, rules, measured, since)
     rollout.cell_milliseconds = round(measured.cell_seconds * 1000)
     uncounted = measured.trouble
+    rollout.metrics_problem = _problems(measured)
     for cell, counts in measured.cells:
         if isinstance(counts, Uncountable):
             uncounted, evidence = counts, skip_interval(evidence, cell)
@@ -134,6 +135,14 @@ def _take_in(draft: Draft, rollout: RolloutStatus, measured: Measurement, since:
     rollout.judged_until = datetime.fromtimestamp(evidence.judged_until, UTC)
     if measured.cells or uncounted is not None:
         _conclude(draft, rollout, _case(draft, evidence, rules, uncounted, measured))
+
+
+def _problems(measured: Measurement) -> str:
+    """Every problem of a single proxy in the latest cell that was counted."""
+    counted = [counts for _, counts in measured.cells if isinstance(counts, CellCounts)]
+    return (
+        "; ".join(f"{found.kind}: {found.proxy}: {found.message}" for found in counted[-1].problems) if counted else ""
+    )
 
 
 def _restore(rollout: RolloutStatus, rules: Rules, measured: Measurement, since: float) -> Evidence:

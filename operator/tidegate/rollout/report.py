@@ -105,7 +105,8 @@ def _metrics(draft: Draft) -> Answer:
         return Answer("False", rollout.hold.reason, rollout.hold.message)
     if rollout is None or rollout.judged_until is None:
         return Answer("Unknown", "NotMeasured", "metrics are asked for while a candidate gets traffic")
-    return Answer("True", "Measured", "the proxies' counters are read")
+    problem = f"; {rollout.metrics_problem}" if rollout.metrics_problem else ""
+    return Answer("True", "Measured", f"the proxies' counters are read{problem}")
 
 
 # ---- why it is not ready, gravest first ------------------------------------------------------------------------------

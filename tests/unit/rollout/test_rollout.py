@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.rollout.world import World, serving, spec_of
-from tidegate.judge.counts import Uncountable
+from tidegate.judge.counts import Problem, ProblemKind, Uncountable
 from tidegate.judge.queries import Outcome, QueryResult, UserQuery
 from tidegate.rollout.observation import Pod
 
@@ -148,6 +148,17 @@ def test_s20_metrics_unavailable_hold_with_the_reason() -> None:
     world.metrics_trouble = None
     world.run_until(promoted(candidate))
     assert world.condition("Ready")[0] == "True"
+
+
+def test_a_pod_scraped_twice_is_counted_once_and_told() -> None:
+    world = serving()
+    candidate = world.apply(spec_of("2"))
+    twice = "2 scrape targets show this pod; counted once"
+    world.problems = (Problem(ProblemKind.DuplicateSeries, "gateways/envoy-1", twice),)
+    world.run_until(lambda world: world.condition("MetricsAvailable") == ("True", "Measured"))
+    told = next(entry.message for entry in world.status.conditions if entry.type == "MetricsAvailable")
+    assert f"DuplicateSeries: gateways/envoy-1: {twice}" in told
+    world.run_until(promoted(candidate))
 
 
 def test_failing_user_query_takes_a_healthy_candidate_back() -> None:

@@ -9,7 +9,7 @@ from tidegate.api.names import LETTERS, Letter, revision_name
 from tidegate.api.spec import ModelDeploymentSpec
 from tidegate.api.status import ModelDeploymentStatus
 from tidegate.judge import Counts, Stratum
-from tidegate.judge.counts import CellCounts, Uncountable
+from tidegate.judge.counts import CellCounts, Problem, Uncountable
 from tidegate.judge.grid import Cell
 from tidegate.judge.queries import QueryResult
 from tidegate.manifests.children import children
@@ -78,6 +78,7 @@ class World:
     route_is_writable: bool = True
     metrics_trouble: Uncountable | None = None
     queries: tuple[QueryResult, ...] = ()
+    problems: tuple[Problem, ...] = ()
     names_taken: tuple[str, ...] = ()
     missing_config_map: str = ""
     _selected: dict[str, str | None] = field(default_factory=dict)
@@ -152,7 +153,7 @@ class World:
         cells = []
         while grid.boundary(index + 1) <= evaluation:
             cell = Cell(grid.boundary(index), grid.boundary(index + 1), length, grid.counts_from)
-            cells.append((cell, CellCounts((self._stratum(rollout.revision, cell),))))
+            cells.append((cell, CellCounts((self._stratum(rollout.revision, cell),), self.problems)))
             index += 1
         return Measurement(cell_seconds=length, cells=tuple(cells), queries=self.queries)
 
