@@ -56,20 +56,6 @@ def test_s21_a_step_that_waited_for_pods_is_not_entered_while_nothing_is_measure
     world.run_until(lambda world: world.weight_of(candidate) == 500_000)
 
 
-def test_s21_a_pod_lost_and_found_passes_no_step_while_nothing_is_measured() -> None:
-    world, candidate = rollout_to(500_000)
-    assert world.status.rollout is not None
-    step = world.status.rollout.step
-    world.metrics_trouble = NO_METRICS
-    world.pass_time(30)
-    world.ready_limit[candidate] = 1
-    world.pass_time(30)
-    del world.ready_limit[candidate]
-    world.pass_time(60)
-    assert world.status.rollout is not None
-    assert (world.status.rollout.phase, world.status.rollout.step) == ("Stepping", step)
-
-
 def test_s21_a_retreat_does_not_end_because_nothing_is_measured() -> None:
     world, candidate = rollout_to(250_000)
     world.traffic.bad = {candidate: 0.03, world.status.stable or "": 0.03}
