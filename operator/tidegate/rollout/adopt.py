@@ -3,7 +3,7 @@
 from typing import Literal
 
 from tidegate.api.names import LETTERS, Letter
-from tidegate.api.status import Held, RevisionStatus, RolloutStatus, Withdrawal
+from tidegate.api.status import Held, RevisionStatus, Withdrawal
 from tidegate.rollout.capacity import WHOLE
 from tidegate.rollout.draft import Draft
 
@@ -41,16 +41,8 @@ def _adopt_other(draft: Draft, letter: Letter, stable: Letter) -> None:
     draft.slot(letter).revision = revision
     draft.status.candidate = revision
     draft.status.revisions = [*draft.status.revisions, _running(draft, revision, "Candidate")]
-    draft.status.rollout = RolloutStatus(
-        id=f"{revision}.{draft.resource.generation}",
-        started_at=draft.now,
-        revision=revision,
-        plan=draft.resource.spec.rollout.model_copy(deep=True),
-        phase="Withdrawing",
-        phase_since=draft.now,
-        step_since=draft.now,
-        withdraw=Withdrawal(reason="Adopted", message="what its rollout had learnt is lost", reject=False),
-    )
+    lost = Withdrawal(reason="Adopted", message="what its rollout had learnt is lost", reject=False)
+    draft.begin_rollout(revision, "Withdrawing", lost)
 
 
 def _running(draft: Draft, revision: str, role: Literal["Stable", "Candidate"]) -> RevisionStatus:

@@ -74,17 +74,9 @@ def _start(draft: Draft) -> None:
         until = status.keep_previous_until or draft.now
         status.keep_previous_until = min(until, draft.now)
         return
-    plan = draft.resource.spec.rollout
-    _enter(draft, desired, replicas=first_size(plan, draft.resource.spec.replicas))
-    status.rollout = RolloutStatus(
-        id=f"{desired}.{draft.resource.generation}",
-        started_at=draft.now,
-        revision=desired,
-        plan=plan.model_copy(deep=True),
-        phase="Loading",
-        phase_since=draft.now,
-        step_since=draft.now,
-    )
+    spec = draft.resource.spec
+    _enter(draft, desired, replicas=first_size(spec.rollout, spec.replicas))
+    draft.begin_rollout(desired, "Loading")
     draft.tell("RolloutStarted", f"{desired} is brought in beside {status.stable}")
 
 
@@ -95,15 +87,7 @@ def _return_to_previous(draft: Draft) -> None:
     entry = draft.revision_status(desired)
     if entry is not None:
         entry.replicas = draft.resource.spec.replicas
-    status.rollout = RolloutStatus(
-        id=f"{desired}.{draft.resource.generation}",
-        started_at=draft.now,
-        revision=desired,
-        plan=draft.resource.spec.rollout.model_copy(deep=True),
-        phase="Promoting",
-        phase_since=draft.now,
-        step_since=draft.now,
-    )
+    draft.begin_rollout(desired, "Promoting")
     message = f"the spec went back to {desired}, which is still warm: no model is loaded and nothing is judged"
     draft.decide("Promote", "PreviousRevision", message, desired)
     draft.tell("ReturningToPrevious", message)

@@ -13,7 +13,9 @@ from tidegate.api.status import (
     ModelDeploymentStatus,
     Rejection,
     RevisionStatus,
+    RolloutStatus,
     Slot,
+    Withdrawal,
 )
 from tidegate.judge.verdict import Verdict
 from tidegate.rollout.observation import Observation
@@ -105,6 +107,21 @@ class Draft:
             if self.slot(letter).revision == name:
                 self.slot(letter).revision = None
         self.status.revisions = [entry for entry in self.status.revisions if entry.name != name]
+
+    def begin_rollout(
+        self, revision: str, phase: Literal["Loading", "Promoting", "Withdrawing"], withdraw: Withdrawal | None = None
+    ) -> None:
+        """Put a rollout of `revision` under way in `phase`, by the plan as the spec has it now."""
+        self.status.rollout = RolloutStatus(
+            id=f"{revision}.{self.resource.generation}",
+            started_at=self.now,
+            revision=revision,
+            plan=self.resource.spec.rollout.model_copy(deep=True),
+            phase=phase,
+            phase_since=self.now,
+            step_since=self.now,
+            withdraw=withdraw,
+        )
 
     def decide(self, verdict: Literal["Promote", "Rollback", "Hold"], reason: str, message: str, revision: str) -> None:
         """Record a verdict; one equal to the last in step, verdict and reason only refreshes it."""
