@@ -65,6 +65,7 @@ def stop_containerd(namespaces: Namespaces) -> None:
     process.send(signal.SIGTERM)
     wait_until("the end of containerd", lambda: "it still runs" if process.alive else None, seconds=30)
     containerd_socket(namespaces.instance).unlink(missing_ok=True)
+    namespaces.registry.forget(CONTAINERD)
 
 
 def store_directory(instance: Instance) -> Path:

@@ -64,8 +64,15 @@ class Registry:
         return {name: Process(**fields) for name, fields in json.loads(self.file.read_text()).items()}
 
     def record(self, name: str, process: Process) -> None:
-        """Add a process; the file is replaced whole, so a reader never sees half of it."""
-        processes: Mapping[str, Process] = {**self.read(), name: process}
+        """Add a process."""
+        self._write({**self.read(), name: process})
+
+    def forget(self, name: str) -> None:
+        """Remove a process that was ended on purpose: nobody misses it."""
+        self._write({other: process for other, process in self.read().items() if other != name})
+
+    def _write(self, processes: Mapping[str, Process]) -> None:
+        # Replaced whole, so a reader never sees half of it.
         partial = self.file.with_suffix(".partial")
         partial.write_text(json.dumps({key: asdict(value) for key, value in processes.items()}, indent=1))
         partial.rename(self.file)

@@ -4,6 +4,7 @@ All of this runs on labs of its own names, beside those the other tests use.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 import lab
 from lab.builds import kubernetes_programs
+from lab.cache import cache_root
 from lab.cgroups import hierarchies
 from lab.images import BASE_IMAGE
 from lab.instance import Instance
@@ -157,6 +159,8 @@ def test_down_leaves_nothing_of_a_control_plane() -> None:
 
 def test_a_full_lab_killed_half_way_comes_up_runs_pods_and_leaves_nothing() -> None:
     mounts_before = mounts()
+    # As on a machine that has never had a lab: its images are imported first, by a containerd that ends again.
+    shutil.rmtree(cache_root() / "image-store", ignore_errors=True)
     kill_when_it_prints(FULL, "apply prometheus")
     kill(Registry(FULL.state).read()["kubelet"])
 

@@ -33,6 +33,16 @@ def test_a_recorded_process_is_read_back(tmp_path: Path) -> None:
     assert registry.read()["one"].alive
 
 
+def test_a_process_that_was_forgotten_is_not_missed(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    registry.record("one", own_process())
+    registry.record("ended", replace(own_process(), start_ticks=1))
+
+    registry.forget("ended")
+
+    assert registry.read() == {"one": own_process()}
+
+
 @pytest.mark.parametrize("stale", [{"start_ticks": 1}, {"boot": "an earlier one"}])
 def test_a_process_with_a_reused_id_is_spared(
     tmp_path: Path, sleeper: subprocess.Popen[bytes], stale: dict[str, object]
