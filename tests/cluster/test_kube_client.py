@@ -112,13 +112,16 @@ async def test_s28_another_manager_is_named_where_nothing_is_forced(kube: Kube, 
 
 async def test_scale_leaves_the_rest_alone(kube: Kube, namespace: str) -> None:
     before = await kube.apply(deployment(namespace))
-    await kube.scale("Deployment", namespace, "filetype-1", 0)
+    version = before["metadata"]["resourceVersion"]
+    await kube.scale("Deployment", namespace, "filetype-1", 0, version=version)
     after = await kube.get("Deployment", namespace, "filetype-1")
     assert after is not None
     assert after["spec"] == {**before["spec"], "replicas": 0}
     assert (await kube.apply(deployment(namespace)))["spec"]["replicas"] == 0
     with pytest.raises(NotFound):
-        await kube.scale("Deployment", namespace, "absent", 1)
+        await kube.scale("Deployment", namespace, "absent", 1, version="1")
+    with pytest.raises(Conflict):
+        await kube.scale("Deployment", namespace, "filetype-1", 1, version=version)
 
 
 async def test_status_is_fenced_and_keeps_to_status(kube: Kube, namespace: str) -> None:
@@ -136,6 +139,8 @@ async def test_only_the_object_meant_is_deleted(kube: Kube, namespace: str) -> N
     uid = (await kube.apply(service(namespace)))["metadata"]["uid"]
     with pytest.raises(Conflict):
         await kube.delete("Service", namespace, "filetype-a", uid="00000000-0000-0000-0000-000000000000")
+    with pytest.raises(Conflict):
+        await kube.delete("Service", namespace, "filetype-a", uid=uid, version="1")
     await kube.delete("Service", namespace, "filetype-a", uid=uid)
     await kube.delete("Service", namespace, "filetype-a", uid=uid)
     assert await kube.get("Service", namespace, "filetype-a") is None

@@ -68,22 +68,27 @@ class KubeDouble:
         self._check_fence(obj, present)
         return copy.deepcopy(self.put({**present, "status": copy.deepcopy(obj["status"])}))
 
-    async def scale(self, kind: str, namespace: str, name: str, replicas: int) -> None:
+    async def scale(self, kind: str, namespace: str, name: str, replicas: int, *, version: str) -> None:
         self._admit("scale", kind, name)
         if (kind, name) not in self.objects:
             raise NotFound(f"{kind} {name}: HTTP 404", code=404)
+        self._check_fence(
+            {"kind": kind, "metadata": {"name": name, "resourceVersion": version}}, self.objects[kind, name]
+        )
         item = copy.deepcopy(self.objects[kind, name])
         item["spec"]["replicas"] = replicas
         self.put(item)
 
     async def delete(
-        self, kind: str, namespace: str, name: str, uid: str | None = None, grace_seconds: int | None = None
+        self, kind: str, namespace: str, name: str, *, uid: str, version: str, grace_seconds: int | None = None
     ) -> None:
         self._admit("delete", kind, name)
-        present = self.objects.pop((kind, name), None)
-        if present is not None and uid not in (None, present["metadata"]["uid"]):
-            self.objects[kind, name] = present
-            raise Conflict(f"delete {kind} {name}: another uid", code=409)
+        present = self.objects.get((kind, name))
+        if present is not None:
+            self._check_fence(
+                {"kind": kind, "metadata": {"name": name, "resourceVersion": version, "uid": uid}}, present
+            )
+            del self.objects[kind, name]
 
     async def create_event(self, regarding: Mapping[str, Any], *, type: str, reason: str, message: str) -> None:
         self.events.append((reason, message))

@@ -47,9 +47,8 @@ CALLS: dict[str, Call] = {
     "list": lambda kube: kube.list("Pod", "demo"),
     "apply": lambda kube: kube.apply(SERVICE),
     "replace_status": lambda kube: kube.replace_status(RESOURCE),
-    "scale": lambda kube: kube.scale("Deployment", "demo", "x", 3),
+    "scale": lambda kube: kube.scale("Deployment", "demo", "x", 3, version="7"),
     "delete": lambda kube: kube.delete("Pod", "demo", "x"),
-    "logs": lambda kube: kube.logs("demo", "x", "server", False, 10),
     "serves": lambda kube: kube.serves("HTTPRoute"),
 }
 
@@ -185,22 +184,22 @@ async def test_status_without_a_version_is_not_sent(client: Client, server: Serv
 
 
 async def test_scale_touches_replicas_only(client: Client, server: Server) -> None:
-    await client.kube.scale("Deployment", "demo", "filetype-1", 0)
+    await client.kube.scale("Deployment", "demo", "filetype-1", 0, version="7")
     (exchange,) = server.seen
     assert (exchange.method, exchange.path) == ("PATCH", "/apis/apps/v1/namespaces/demo/deployments/filetype-1/scale")
     assert exchange.headers["Content-Type"] == "application/merge-patch+json"
-    assert exchange.body == {"spec": {"replicas": 0}}
+    assert exchange.body == {"metadata": {"resourceVersion": "7"}, "spec": {"replicas": 0}}
 
 
 async def test_delete_is_of_this_very_object_and_in_the_background(client: Client, server: Server) -> None:
-    await client.kube.delete("Pod", "demo", "x", uid="u-7", grace_seconds=0)
+    await client.kube.delete("Pod", "demo", "x", uid="u-7", version="7", grace_seconds=0)
     await client.kube.delete("Pod", "demo", "x")
     assert [exchange.body for exchange in server.seen] == [
         {
             "kind": "DeleteOptions",
             "apiVersion": "v1",
             "propagationPolicy": "Background",
-            "preconditions": {"uid": "u-7"},
+            "preconditions": {"uid": "u-7", "resourceVersion": "7"},
             "gracePeriodSeconds": 0,
         },
         {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"},
@@ -211,23 +210,6 @@ async def test_delete_of_what_is_gone_is_fine(client: Client, server: Server) ->
     server.respond = always(lambda: status(404, "NotFound", name="x"))
     await client.kube.delete("Pod", "demo", "x")
     assert client.observed == [("delete", "Pod", "404")]
-
-
-@pytest.mark.parametrize(("code", "body"), [(400, "previous terminated container not found"), (404, "gone")])
-async def test_logs_that_do_not_exist_are_empty(client: Client, server: Server, code: int, body: str) -> None:
-    server.respond = always(lambda: status(code, "BadRequest", body, name="x"))
-    assert await client.kube.logs("demo", "x", "server", True, 20) == ""
-
-
-async def test_logs_are_bounded_and_need_not_be_text(client: Client, server: Server) -> None:
-    server.respond = always(lambda: web.Response(body=b"loading\n\xff\n"))
-    assert await client.kube.logs("demo", "x", "server", True, 20) == "loading\n\N{REPLACEMENT CHARACTER}\n"
-    assert server.seen[0].query == {
-        "container": "server",
-        "previous": "true",
-        "tailLines": "20",
-        "limitBytes": "65536",
-    }
 
 
 async def test_an_event_regards_the_object(client: Client, server: Server) -> None:

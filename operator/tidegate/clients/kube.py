@@ -25,7 +25,6 @@ from tidegate.clients.transport import (
 
 logger = logging.getLogger(__name__)
 
-LOG_BYTES = 64 * 1024
 NOTE_CHARACTERS = 1024
 
 
@@ -150,11 +149,18 @@ class Kube:
             )
         )
 
-    async def scale(self, kind: str, namespace: str, name: str, replicas: int) -> None:
+    async def scale(self, kind: str, namespace: str, name: str, replicas: int, *, version: str) -> None:
         """Set the number of replicas through /scale.
+
+        Parameters
+        ----------
+        version
+            The resourceVersion the object was read at.
 
         Raises
         ------
+        Conflict
+            If the object is no longer at that resourceVersion.
         NotFound
             If the object does not exist.
         """
@@ -167,7 +173,7 @@ class Kube:
                 name,
                 "scale",
                 query={"fieldManager": FIELD_MANAGER},
-                body={"spec": {"replicas": replicas}},
+                body={"metadata": {"resourceVersion": version}, "spec": {"replicas": replicas}},
                 content_type=MERGE_PATCH,
             )
         )
@@ -178,6 +184,7 @@ class Kube:
         namespace: str,
         name: str,
         uid: str | None = None,
+        version: str | None = None,
         grace_seconds: int | None = None,
     ) -> None:
         """Delete an object, its dependents in the background; one that is gone already is fine.
@@ -186,17 +193,20 @@ class Kube:
         ----------
         uid
             Delete only the object with this uid.
+        version
+            Delete it only if it is still at this resourceVersion.
         grace_seconds
             Overrides the object's own grace period.
 
         Raises
         ------
         Conflict
-            If the object of this name has another uid.
+            If the object of this name has another uid, or is no longer at that resourceVersion.
         """
         options: Document = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
-        if uid is not None:
-            options["preconditions"] = {"uid": uid}
+        preconditions = {"uid": uid, "resourceVersion": version}
+        if given := {key: value for key, value in preconditions.items() if value is not None}:
+            options["preconditions"] = given
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
         try:
@@ -239,22 +249,6 @@ class Kube:
             )
         except TidegateError as error:
             logger.warning("event %s could not be posted: %s", reason, error)
-
-    async def logs(self, namespace: str, pod: str, container: str, previous: bool, tail_lines: int) -> str:
-        """Read the end of a container's log; empty if there is none (any more)."""
-        query = {
-            "container": container,
-            "previous": "true" if previous else "false",
-            "tailLines": str(tail_lines),
-            "limitBytes": str(LOG_BYTES),
-        }
-        try:
-            body = await self._transport.call(
-                request_for("logs", "GET", "Pod", namespace, pod, "log", query=query, accept="*/*")
-            )
-        except (NotFound, Invalid):
-            return ""
-        return body.decode(errors="replace")
 
     async def serves(self, kind: str) -> bool:
         """Tell whether the API server knows `kind` (one discovery request)."""

@@ -16,9 +16,6 @@ logger = logging.getLogger(__name__)
 
 Object = dict[str, Any]
 
-# Kinds whose every write carries the resourceVersion read in this reconcile: a leader that wakes up late is refused.
-FENCED_KINDS = ("Service", "HTTPRoute")
-
 
 class Actor:
     """Writes children. Remembers writes that changed nothing: a difference of mere notation is written once."""
@@ -74,32 +71,38 @@ class Actor:
         return {}
 
     async def _write(self, manifest: Object, present: Object | None) -> None:
-        kind = manifest["kind"]
         if present is None:
             await self._kube.apply(manifest)
-            return
-        if kind == "Deployment":
-            await self._scale(manifest, present)
-            return
+        elif manifest["kind"] == "Deployment":
+            await self._write_deployment(manifest, present)
+        else:
+            await self._repair(manifest, present)
+
+    async def _write_deployment(self, manifest: Object, present: Object) -> None:
+        """Put back what was changed by hand; the number of replicas changes through /scale alone."""
+        replicas = present["spec"].get("replicas", 1)
+        as_scaled = {**manifest, "spec": {**manifest["spec"], "replicas": replicas}}
+        written = await self._repair(as_scaled, present)
+        wanted = manifest["spec"]["replicas"]
+        if replicas != wanted:
+            meta = written["metadata"]
+            await self._kube.scale(
+                "Deployment", meta["namespace"], meta["name"], wanted, version=meta["resourceVersion"]
+            )
+
+    async def _repair(self, manifest: Object, present: Object) -> Object:
+        """Write what differs, if `present` is still as it was read: a leader that wakes up late is refused."""
         if contains(present, manifest) or self._is_settled(manifest, present):
-            return
-        body = manifest
-        if kind in FENCED_KINDS:
-            # With the uid as well: an object deleted meanwhile is then refused too, not made anew.
-            fence = {key: present["metadata"][key] for key in ("resourceVersion", "uid")}
-            body = {**manifest, "metadata": {**manifest["metadata"], **fence}}
-        written = await self._kube.apply(body)
+            return present
+        # With the uid as well: an object deleted meanwhile is then refused too, not made anew.
+        fence = {key: present["metadata"][key] for key in ("resourceVersion", "uid")}
+        written = await self._kube.apply({**manifest, "metadata": {**manifest["metadata"], **fence}})
         if written["metadata"]["resourceVersion"] == present["metadata"]["resourceVersion"]:
             self._settled[present["metadata"]["uid"]] = _state(manifest, written)
+        return written
 
     def _is_settled(self, manifest: Object, present: Object) -> bool:
         return self._settled.get(present["metadata"]["uid"]) == _state(manifest, present)
-
-    async def _scale(self, manifest: Object, present: Object) -> None:
-        wanted = manifest["spec"]["replicas"]
-        if present["spec"].get("replicas", 1) != wanted:
-            meta = manifest["metadata"]
-            await self._kube.scale("Deployment", meta["namespace"], meta["name"], wanted)
 
     async def _delete_surplus(self, resource: Resource, there: Children, known: Mapping[str, Object]) -> None:
         in_use = {entry.name for entry in resource.status.revisions}
@@ -117,7 +120,7 @@ class Actor:
     async def _delete(self, item: Mapping[str, Any], kind: str, name: str) -> None:
         meta = item["metadata"]
         if meta.get("deletionTimestamp") is None:
-            await self._kube.delete(kind, meta["namespace"], name, uid=meta["uid"])
+            await self._kube.delete(kind, meta["namespace"], name, uid=meta["uid"], version=meta["resourceVersion"])
 
 
 def title(manifest: Mapping[str, Any]) -> str:
@@ -156,8 +159,11 @@ def _state(manifest: Object, item: Object) -> tuple[str, str]:
 def contains(present: Any, wanted: Any) -> bool:
     """Whether every value of `wanted` is in `present`; lists match in length and order.
 
-    What the API server adds (defaults, status, other managers' fields) does not count as a difference.
+    What the API server adds (defaults, status, other managers' fields) does not count as a difference, nor does an
+    empty map or list that it does not store.
     """
+    if present is None and wanted in ({}, []):
+        return True
     if isinstance(wanted, Mapping):
         return isinstance(present, Mapping) and all(contains(present.get(key), value) for key, value in wanted.items())
     if isinstance(wanted, list):
