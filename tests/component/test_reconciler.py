@@ -111,6 +111,61 @@ async def test_an_existing_revision_is_never_rendered_again() -> None:
     assert template["spec"]["containers"][0]["image"] == "triton:1"
 
 
+async def test_s27_a_pod_template_changed_by_hand_is_put_back_with_its_replicas_as_scaled() -> None:
+    bench = Bench()
+    await bench.serving()
+    key = ("Deployment", bench.status["stable"])
+    before = bench.kube.objects[key]
+    template = {**before["spec"]["template"], "spec": {**before["spec"]["template"]["spec"], "volumes": []}}
+    bench.kube.put({**before, "spec": {**before["spec"], "template": template}})
+    writes = len(bench.kube.writes)
+    await bench.settle()
+    assert bench.kube.objects[key]["spec"] == before["spec"]
+    assert bench.kube.writes[writes:] == [("apply", *key)]
+
+
+async def test_a_deployment_that_moved_on_since_it_was_read_is_neither_scaled_nor_deleted() -> None:
+    bench = Bench()
+    candidate = await bench.candidate_at(50_000)
+    key = ("Deployment", candidate)
+
+    def somebody_else(kind: str, name: str) -> None:
+        if kind == "Deployment":
+            bench.kube.put({**bench.kube.objects[key], "status": {"changed": len(bench.kube.writes)}})
+
+    bench.edit(image("1"), replicas=6)
+    bench.kube.before_write = somebody_else
+    with pytest.raises(Conflict):
+        await bench.run(60)
+    assert key in bench.kube.objects
+    bench.kube.before_write = None
+    assert await bench.run(60, lambda: key not in bench.kube.objects)
+
+
+async def test_s42_an_object_that_cannot_be_read_says_so_and_keeps_what_it_has() -> None:
+    bench = Bench()
+    await bench.serving()
+    spec = bench.resource["spec"]
+    bench.kube.put({**bench.resource, "spec": {**spec, "replicas": "many"}})
+    before = bench.status
+    assert await bench.once() == pytest.approx(30.0)
+    assert bench.condition("Ready")[:2] == ("False", "Unreadable")
+    status, reason, message = bench.condition("Stalled")
+    assert (status, reason) == ("True", "Unreadable")
+    assert "at replicas" in message
+    assert {**bench.status, "conditions": [], "observedGeneration": 0} == {
+        **before,
+        "conditions": [],
+        "observedGeneration": 0,
+    }
+    writes = len(bench.kube.writes)
+    await bench.once()
+    assert len(bench.kube.writes) == writes
+    bench.kube.put({**bench.resource, "spec": spec})
+    await bench.once()
+    assert bench.condition("Ready")[0] == "True"
+
+
 @pytest.mark.parametrize("kind", ["Service", "HTTPRoute", "ControllerRevision", "Deployment", "ConfigMap"])
 async def test_s32a_an_object_of_somebody_else_is_left_untouched(kind: str) -> None:
     bench = Bench(FILES)

@@ -26,6 +26,7 @@ ROOMS = (
     *(file for room in ("rollout", "judge") for file in sorted((TIDEGATE / room).rglob("*.py"))),
     TIDEGATE / "controller" / "measure.py",
     TIDEGATE / "controller" / "observe.py",
+    TIDEGATE / "controller" / "reconciler.py",
     TIDEGATE / "clients" / "prometheus.py",
 )
 KINDS_AND_CONDITIONS = {
@@ -40,10 +41,13 @@ KINDS_AND_CONDITIONS = {
         "Service",
     ),
     *("True", "False", "Unknown", "Normal", "Warning", *CONDITION_TYPES),
+    *("ContainerCreating", "Failed", "NamespaceTerminating", "ReplicaFailure", "Succeeded"),
 }
 WORDS_OF_THE_PLANNER = {
     *("Capacity", "Infrastructure", "Model", "Insufficient", "Candidate", "Previous", "Stable"),
     *("Promote", "Rollback", "Hold", "Error", "Fail", "NoData", "Pass", "Prometheus"),
+    # A value of spec.rollout.afterPromotion.
+    "Undo",
     # Told as ImagePullBackOff.
     "ErrImagePull",
 }

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tidegate.api.spec import ModelDeploymentSpec
 
@@ -16,8 +16,8 @@ LABEL_MODELDEPLOYMENT = f"{API_GROUP}/modeldeployment"
 LABEL_REVISION = f"{API_GROUP}/revision"
 FIELD_MANAGER = "tidegate"
 
-Verb = Literal["promote", "abort", "retry", "resume"]
-REQUEST_VERBS: tuple[Verb, ...] = ("promote", "abort", "retry", "resume")
+Verb = Literal["promote", "abort", "retry", "pause", "resume", "undo"]
+REQUEST_VERBS: tuple[Verb, ...] = get_args(Verb)
 
 Letter = Literal["a", "b"]
 LETTERS: tuple[Letter, Letter] = ("a", "b")

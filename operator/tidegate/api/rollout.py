@@ -276,5 +276,9 @@ class Rollout(SpecModel):
     keep_previous_seconds: Annotated[int, Field(ge=0, le=604_800)] = 600
     """Seconds the last stable revision is kept running, without traffic, after a promotion."""
 
+    after_promotion: Literal["Undo", "Report"] = "Undo"
+    """What happens where a promoted revision breaks `analysis.errors` or one of the queries while the one before it is
+    kept: Undo brings that one back, Report only tells."""
+
     capacity: Capacity = Capacity()
     """What happens where the cluster has no room for the candidate."""

@@ -93,5 +93,9 @@ class ModelDeploymentSpec(SpecModel):
     traffic: Traffic
     """How requests reach the model."""
 
+    suspend: bool = False
+    """Keep everything as it is: nothing starts, rises, is promoted or removed and no clock runs, while repairs,
+    lowering of weights and rollback go on."""
+
     rollout: Rollout = Rollout()
     """How a new revision is brought in."""

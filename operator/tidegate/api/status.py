@@ -132,6 +132,9 @@ class Hold(StatusModel):
     message: Message = ""
     """Why, in a sentence with its numbers."""
 
+    since: datetime | None = None
+    """Since when it has held for that reason without a break."""
+
 
 class RolloutStatus(StatusModel):
     """The rollout under way."""
@@ -196,6 +199,9 @@ class RolloutStatus(StatusModel):
     inconclusive: bool = False
     """Whether it waits because maxSeconds passed without a verdict."""
 
+    paused_by: RequestValue | None = None
+    """The request by which a person paused it; unset where none did."""
+
     resumed: bool = False
     """Whether a person ended the present pause."""
 
@@ -214,8 +220,46 @@ class RolloutStatus(StatusModel):
     promoted_by: RequestValue | None = None
     """The request by which a person promoted it; unset where the judge did."""
 
+    undoes: Withdrawal | None = None
+    """Why stable is taken back and this revision, the one before it, comes again; unset in any other rollout."""
+
     message: Message = ""
     """What it waits for, in a sentence."""
+
+    @property
+    def late_timeouts(self) -> bool:
+        """Time-outs of a higher weight may still come in."""
+        return self.weight_decreased
+
+
+class AfterPromotion(StatusModel):
+    """The watch over a promoted revision while the one before it is kept."""
+
+    revision: Name
+    """The promoted revision."""
+
+    plan: Rollout
+    """spec.rollout as it was when the rollout started."""
+
+    obeyed: bool = True
+    """Whether a failure takes the revision back; otherwise it is only told of."""
+
+    told: Message = ""
+    """What was found and told of; empty for nothing."""
+
+    judged_until: datetime | None = None
+    """End of the last interval that was counted; no sample up to it is counted again."""
+
+    cell_milliseconds: Milliseconds | None = None
+    """Length of an interval in milliseconds, fixed at the start."""
+
+    evidence: FreeObject = {}
+    """The judge's running evidence."""
+
+    @property
+    def late_timeouts(self) -> bool:
+        """The revision has never had more traffic than now."""
+        return False
 
 
 class Decision(StatusModel):
@@ -274,8 +318,14 @@ class Requests(StatusModel):
     retry: RequestValue | None = None
     """Last `tidegate.dev/retry`."""
 
+    pause: RequestValue | None = None
+    """Last `tidegate.dev/pause`."""
+
     resume: RequestValue | None = None
     """Last `tidegate.dev/resume`."""
+
+    undo: RequestValue | None = None
+    """Last `tidegate.dev/undo`."""
 
 
 class Held(StatusModel):
@@ -321,6 +371,9 @@ class ModelDeploymentStatus(StatusModel):
     keep_previous_until: datetime | None = None
     """Until when previous is kept."""
 
+    suspended_since: datetime | None = None
+    """Since when spec.suspend is seen; unset while it is not."""
+
     slots: Slots = Field(default_factory=Slots)
     """The route's two backends."""
 
@@ -329,6 +382,9 @@ class ModelDeploymentStatus(StatusModel):
 
     rollout: RolloutStatus | None = None
     """The rollout under way; unset for none."""
+
+    after_promotion: AfterPromotion | None = None
+    """The watch over the stable revision while previous is kept; unset for none."""
 
     decisions: Annotated[list[Decision], Field(max_length=DECISIONS_KEPT, json_schema_extra=LIST_ATOMIC)] = []
     """Last verdicts, oldest first."""

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from tidegate.api.names import LETTERS, Letter
 from tidegate.api.spec import Query
-from tidegate.api.status import RolloutStatus
 from tidegate.clients.errors import MetricsUnavailable
 from tidegate.clients.prometheus import Answer
 from tidegate.gateways import GatewayProfile
@@ -16,13 +15,14 @@ from tidegate.judge.grid import LOOK_BEHIND_SECONDS, REACH_SECONDS, Grid, comple
 from tidegate.judge.queries import QueryResult, UserQuery, read_answer
 from tidegate.judge.samples import ProxySamples, Series, SlotSeries, group_by_proxy, scrape_times, successful
 from tidegate.judge.strata import Counts, pooled
-from tidegate.rollout.judging import (
+from tidegate.rollout.measuring import (
     SETTLE_SECONDS,
+    Judged,
     Measurement,
     cell_seconds,
     grid_of,
+    judged_now,
     judged_until,
-    judging_since,
     next_due,
 )
 from tidegate.rollout.observation import Observation
@@ -41,7 +41,7 @@ class Metrics(Protocol):
 
 
 class Measurer:
-    """Measures one rollout at a time, from the proxies of one kind of gateway."""
+    """Measures what is judged of one ModelDeployment at a time, from the proxies of one kind of gateway."""
 
     def __init__(self, metrics: Metrics, profile: GatewayProfile) -> None:
         self._metrics = metrics
@@ -49,32 +49,29 @@ class Measurer:
 
     async def measure(self, resource: Resource, seen: Observation, now: datetime) -> Measurement | None:
         """What the metrics say of the cells that are over; None where none is, or nothing is judged."""
-        status, rollout = resource.status, resource.status.rollout
+        status, found = resource.status, judged_now(resource.status, now)
         written = {"a": status.slots.a.weight, "b": status.slots.b.weight}
-        since = judging_since(status.slots.a.in_force_since, rollout, now)
-        if rollout is None or since is None or seen.route.weights != written or not seen.route.accepted:
+        if found is None or seen.route.weights != written or not seen.route.accepted:
             return None
-        timeout_seconds = resource.spec.traffic.timeout_seconds
-        if min(written.values()) == 0 or now.timestamp() < next_due(rollout, since, timeout_seconds):
+        judged, since = found
+        if now.timestamp() < next_due(judged, since, resource.spec.traffic.timeout_seconds):
             return None
         try:
-            return await self._measure(resource, rollout, since, now.timestamp() - SETTLE_SECONDS)
+            return await self._measure(resource, judged, since, now.timestamp() - SETTLE_SECONDS)
         except MetricsUnavailable as error:
             trouble = Uncountable("MetricsUnavailable", f"{error.reason}: {error.message}")
-            return Measurement(cell_seconds=cell_seconds(rollout), trouble=trouble)
+            return Measurement(cell_seconds=cell_seconds(judged), trouble=trouble)
 
-    async def _measure(
-        self, resource: Resource, rollout: RolloutStatus, since: float, evaluation: float
-    ) -> Measurement | None:
-        first = rollout.cell_milliseconds is None
-        start = judged_until(rollout, since)
-        proxies = await self._proxies(resource, rollout, start - (REACH_SECONDS if first else 0.0), evaluation)
-        length = cell_seconds(rollout)
+    async def _measure(self, resource: Resource, judged: Judged, since: float, evaluation: float) -> Measurement | None:
+        first = judged.cell_milliseconds is None
+        start = judged_until(judged, since)
+        proxies = await self._proxies(resource, judged, start - (REACH_SECONDS if first else 0.0), evaluation)
+        length = cell_seconds(judged)
         if first:
             longest = interval_length(length, [successful(up) for proxy in proxies for up in proxy.up])
             # In whole milliseconds, as it is recorded: the next pass must see the very same cells.
             length = math.ceil(longest * 1000) / 1000
-        grid = grid_of(rollout, since, resource.spec.traffic.timeout_seconds, length)
+        grid = grid_of(judged, since, resource.spec.traffic.timeout_seconds, length)
         scrapes = scrape_times(proxies)
         trouble = why_not_scraped(scrapes, evaluation, length)
         cells = complete_cells(grid, start, evaluation, scrapes)
@@ -84,19 +81,19 @@ class Measurer:
             cell_seconds=length,
             cells=tuple((cell, count_cell(proxies, cell)) for cell in cells),
             trouble=trouble,
-            queries=await self._queries(resource, rollout, evaluation),
+            queries=await self._queries(resource, judged, evaluation),
             history=tuple(_history(proxies, since, length, _stable_created(resource))) if first else (),
         )
 
     async def _proxies(
-        self, resource: Resource, rollout: RolloutStatus, start: float, evaluation: float
+        self, resource: Resource, judged: Judged, start: float, evaluation: float
     ) -> tuple[ProxySamples, ...]:
         owner, profile = resource.owner, self._profile
         seconds = round(min(evaluation - start, 2 * REACH_SECONDS) + LOOK_BEHIND_SECONDS) + 1
         series = await self._metrics.range_samples(profile.query(owner.namespace, owner.name, seconds), evaluation)
         presence = [item for item in series if item.labels["__name__"] == profile.presence]
         slots = {letter: self._slot(resource, series, letter) for letter in LETTERS}
-        candidate: Letter = "a" if resource.status.slots.a.revision == rollout.revision else "b"
+        candidate: Letter = "a" if resource.status.slots.a.revision == judged.revision else "b"
         stable: Letter = "b" if candidate == "a" else "a"
         grouped = group_by_proxy(presence, slots[candidate], slots[stable])
         # A route nobody has used yet has no series; presence alone tells "no traffic" from "no metrics" then.
@@ -115,15 +112,15 @@ class Measurer:
         errors = tuple(item for item in named([profile.errors]) if profile.errors_labels.items() <= item.labels.items())
         return SlotSeries(named([profile.finished]), errors, named(profile.abandoned), named(profile.timeouts))
 
-    async def _queries(self, resource: Resource, rollout: RolloutStatus, time: float) -> tuple[QueryResult, ...]:
-        owner = resource.owner
+    async def _queries(self, resource: Resource, judged: Judged, time: float) -> tuple[QueryResult, ...]:
+        owner, status = resource.owner, resource.status
         values = {
             "namespace": owner.namespace,
             "name": owner.name,
-            "stable": resource.status.stable or "",
-            "candidate": rollout.revision,
+            "stable": (status.previous if judged.revision == status.stable else status.stable) or "",
+            "candidate": judged.revision,
         }
-        return tuple([await self._ask(query, values, time) for query in rollout.plan.analysis.queries])
+        return tuple([await self._ask(query, values, time) for query in judged.plan.analysis.queries])
 
     async def _ask(self, query: Query, values: dict[str, str], time: float) -> QueryResult:
         bounds = UserQuery(query.name, query.min, query.max, query.failures)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tidegate.api.names import LABEL_MODELDEPLOYMENT, LABEL_REVISION, LETTERS, slot_service
+from tidegate.api.names import FIELD_MANAGER, LABEL_MODELDEPLOYMENT, LABEL_REVISION, LETTERS, slot_service
 from tidegate.clients.kube import Kube
 from tidegate.rollout.observation import Observation, Pod, Route
 from tidegate.rollout.resource import Resource
@@ -14,6 +14,7 @@ Object = dict[str, Any]
 
 KINDS = ("ControllerRevision", "Deployment", "Service", "Pod", "EndpointSlice", "HTTPRoute", "ConfigMap")
 SERVER = "server"
+ENDED = ("Failed", "Succeeded")
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ async def observe(kube: Kube, resource: Resource) -> tuple[Observation, Children
     seen = Observation(
         controller_revisions=by_kind["ControllerRevision"],
         deployments={name: item["spec"].get("replicas", 1) for name, item in by_kind["Deployment"].items()},
+        pods_refused=_pods_refused(by_kind["Deployment"]),
         pods=tuple(pod_of(item) for item in by_kind["Pod"].values()),
         endpoints={
             letter: _ready_endpoints(by_kind["EndpointSlice"].values(), slot_service(owner.name, letter))
@@ -61,6 +63,16 @@ async def observe(kube: Kube, resource: Resource) -> tuple[Observation, Children
         missing_config_map=missing,
     )
     return seen, children
+
+
+def _pods_refused(deployments: Mapping[str, Object]) -> dict[str, str]:
+    conditions = {name: (item.get("status") or {}).get("conditions") or [] for name, item in deployments.items()}
+    return {
+        name: str(condition.get("message") or condition["reason"])
+        for name, found in conditions.items()
+        for condition in found
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True"
+    }
 
 
 def controlled_by(item: Mapping[str, Any], uid: str) -> bool:
@@ -138,8 +150,15 @@ def route_of(resource: Resource, item: Object | None) -> Route:
         namespace = wanted.namespace or resource.owner.namespace
         trouble = _parent_trouble(parents, wanted.name, namespace, wanted.section_name, item["metadata"]["generation"])
         if trouble is not None:
-            return Route(weights=weights, accepted=False, reason=trouble[0], message=trouble[1])
-    return Route(weights=weights, accepted=True, reason="", message="")
+            return Route(weights=weights, accepted=False, reason=trouble[0], message=trouble[1], writers=_writers(item))
+    return Route(weights=weights, accepted=True, reason="", message="", writers=_writers(item))
+
+
+def _writers(item: Object) -> tuple[str, ...]:
+    """Field managers besides us that own the route's rules."""
+    entries = item["metadata"].get("managedFields") or []
+    owners = [entry["manager"] for entry in entries if "f:rules" in (entry.get("fieldsV1") or {}).get("f:spec", {})]
+    return tuple(sorted(set(owners) - {FIELD_MANAGER}))
 
 
 def _parent_trouble(
@@ -178,7 +197,8 @@ def pod_of(item: Object) -> Pod:
         name=meta["name"],
         revision=(meta.get("labels") or {}).get(LABEL_REVISION, ""),
         ready=conditions.get("Ready", {}).get("status") == "True",
-        terminating=meta.get("deletionTimestamp") is not None,
+        terminating=meta.get("deletionTimestamp") is not None or status.get("phase") in ENDED,
+        creating=waiting.get("reason") == "ContainerCreating",
         unschedulable=_unschedulable(conditions.get("PodScheduled") or {}),
         waiting_reason=waiting.get("reason", ""),
         waiting_message=waiting.get("message", ""),

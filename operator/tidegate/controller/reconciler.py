@@ -5,8 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import ValidationError
+
+from tidegate.api.conditions import READY, RECONCILING, STALLED, set_condition
 from tidegate.api.names import API_GROUP, KIND, VERSION
-from tidegate.api.status import ModelDeploymentStatus
+from tidegate.api.status import Condition, ModelDeploymentStatus
 from tidegate.clients.errors import ApiError
 from tidegate.clients.kube import Kube
 from tidegate.controller.act import Actor
@@ -20,6 +23,7 @@ Object = dict[str, Any]
 
 REFUSED_SECONDS = 30.0
 """How often a write that the API server refused is tried again: what refuses it may be changed without a word."""
+PLACES_SHOWN = 5
 
 
 def _utc_now() -> datetime:
@@ -71,7 +75,10 @@ class Reconciler:
         if body is None or body["metadata"].get("deletionTimestamp") is not None:
             self._refused.pop((namespace, name), None)
             return None
-        resource = Resource.parse(body)
+        try:
+            resource = Resource.parse(body)
+        except ValidationError as error:
+            return await self._refuse(body, error)
         seen, there = await observe(self._kube, resource)
         seen = replace(seen, refused=self._refused.get((namespace, name), {}))
         now = self._clock()
@@ -86,6 +93,13 @@ class Reconciler:
             for event in planned.events:
                 await self._tell(body, event)
         return self._wake_after(planned, (namespace, name), refused)
+
+    async def _refuse(self, body: Object, error: ValidationError) -> float:
+        """Say that the object as stored cannot be read; whatever runs for it is left as it is."""
+        status = unreadable(body, error, self._clock())
+        if status != body.get("status"):
+            await self._kube.replace_status({**body, "status": status})
+        return REFUSED_SECONDS
 
     def _wake_after(self, planned: Plan, key: tuple[str, str], refused: Mapping[str, str]) -> float | None:
         before = self._refused.pop(key, {})
@@ -116,6 +130,24 @@ class Reconciler:
             reason=event.reason,
             message=event.message,
         )
+
+
+def unreadable(body: Mapping[str, Any], error: ValidationError, now: datetime) -> Object:
+    """The status of an object that does not fit our models: as it was, but for its conditions."""
+    places = ", ".join(".".join(str(part) for part in detail["loc"]) for detail in error.errors()[:PLACES_SHOWN])
+    message = (
+        f"stored by another version of the operator, or under another schema: {error.error_count()} values are not "
+        f"what this one expects, at {places}. Nothing is changed meanwhile: apply the object again, or run a version "
+        "that reads it"
+    )
+    before: Object = body.get("status") or {}
+    kept = [Condition.model_validate(entry) for entry in before.get("conditions") or []]
+    generation = body["metadata"]["generation"]
+    for kind in (READY, RECONCILING):
+        kept = set_condition(kept, kind, "False", "Unreadable", message, generation, now)
+    kept = set_condition(kept, STALLED, "True", "Unreadable", message, generation, now)
+    conditions = [entry.model_dump(mode="json", by_alias=True, exclude_none=True) for entry in kept]
+    return {**before, "conditions": conditions, "observedGeneration": generation}
 
 
 def dump(status: ModelDeploymentStatus) -> Object:

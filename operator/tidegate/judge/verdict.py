@@ -9,7 +9,7 @@ from tidegate.judge.logs import reaches
 from tidegate.judge.queries import Outcome, QueryResult
 from tidegate.judge.rules import Rules
 from tidegate.judge.state import Evidence
-from tidegate.judge.text import bad_shares, of_line, percent
+from tidegate.judge.text import bad_share, bad_shares, of_line, percent
 
 HOLD_LINE = 10.0
 """E-value of harm, or of being over the limit, from which nothing rises."""
@@ -89,6 +89,11 @@ def why_not_rise(case: Case) -> Verdict | None:
     return _first(ROLLBACKS + HOLDS, case)
 
 
+def alone(case: Case) -> Verdict | None:
+    """What speaks against a revision that runs beside none: the user's own queries and limit, nothing statistical."""
+    return query_failed(case) or over_limit(case)
+
+
 def can_rise(case: Case) -> bool:
     """Whether nothing speaks against a higher weight."""
     return why_not_rise(case) is None
@@ -155,6 +160,15 @@ def above_limit(case: Case) -> Verdict | None:
         f"ends after {left} clean intervals"
     )
     return _hold("AboveLimit", message, retreat=True)
+
+
+def over_limit(case: Case) -> Verdict | None:
+    """Over the user's limit, whoever is to blame: nobody to compare with is left."""
+    if case.evidence.errors.hold_intervals == 0 or case.rules.limit is None:
+        return None
+    shares = bad_share(case.evidence.total.candidate)
+    message = f"bad requests are {shares}, over the limit of {percent(case.rules.limit)}"
+    return Verdict(Kind.Rollback, "AboveLimit", message)
 
 
 def bursty_errors(case: Case) -> Verdict | None:

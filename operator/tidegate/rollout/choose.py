@@ -1,9 +1,8 @@
 """Which revision to bring in next: the first one, a new candidate, the way back, or none."""
 
-from typing import Literal
-
 from tidegate.api.names import LETTERS
 from tidegate.api.status import RevisionStatus, RolloutStatus
+from tidegate.rollout.back import go_back, set_role
 from tidegate.rollout.capacity import WHOLE
 from tidegate.rollout.draft import Draft
 from tidegate.rollout.phases.withdrawing import withdraw
@@ -22,7 +21,7 @@ def choose(draft: Draft) -> None:
         _first(draft, startable)
     elif status.rollout is not None:
         _supersede(draft, status.rollout)
-    elif startable and _wanted(draft):
+    elif startable and not draft.suspended and _wanted(draft):
         _start(draft)
 
 
@@ -36,6 +35,8 @@ def _wanted(draft: Draft) -> bool:
 
 def _first(draft: Draft, startable: bool) -> None:
     desired, status = draft.resource.desired, draft.status
+    if draft.suspended:
+        return
     if status.candidate != desired:
         if not startable:
             return
@@ -51,7 +52,7 @@ def _first(draft: Draft, startable: bool) -> None:
         slot = draft.slot(letter)
         slot.weight = WHOLE if slot.revision == desired else 0
         slot.written_at = draft.now
-    _role(draft, desired, "Stable")
+    set_role(draft, desired, "Stable")
     draft.tell("Serving", f"{desired} is ready and gets all traffic; there was nothing to compare it with")
 
 
@@ -81,15 +82,8 @@ def _start(draft: Draft) -> None:
 
 
 def _return_to_previous(draft: Draft) -> None:
-    desired, status = draft.resource.desired, draft.status
-    status.candidate, status.previous, status.keep_previous_until = desired, None, None
-    _role(draft, desired, "Candidate")
-    entry = draft.revision_status(desired)
-    if entry is not None:
-        entry.replicas = draft.resource.spec.replicas
-    draft.begin_rollout(desired, "Promoting")
-    message = f"the spec went back to {desired}, which is still warm: no model is loaded and nothing is judged"
-    draft.decide("Promote", "PreviousRevision", message, desired)
+    message = f"the spec went back to {draft.resource.desired}, which is still warm: no model is loaded, none is judged"
+    go_back(draft, "PreviousRevision", message)
     draft.tell("ReturningToPrevious", message)
 
 
@@ -102,9 +96,3 @@ def _enter(draft: Draft, revision: str, *, replicas: int) -> None:
         *status.revisions,
         RevisionStatus(name=revision, created_at=draft.now, replicas=replicas, role="Candidate"),
     ]
-
-
-def _role(draft: Draft, revision: str, role: Literal["Stable", "Candidate"]) -> None:
-    entry = draft.revision_status(revision)
-    if entry is not None:
-        entry.role = role

@@ -18,6 +18,7 @@ from tidegate.api.status import (
     Withdrawal,
 )
 from tidegate.judge.verdict import Verdict
+from tidegate.rollout.failures import Trouble, trouble_of
 from tidegate.rollout.observation import Observation
 from tidegate.rollout.resource import Resource
 
@@ -61,7 +62,13 @@ class Draft:
     verdict: Verdict | None = None
 
     def __post_init__(self) -> None:
-        self.status = self.resource.status.model_copy(deep=True)
+        # A deep copy, many times faster than that of the copy module.
+        self.status = ModelDeploymentStatus.model_validate(self.resource.status.model_dump(by_alias=True))
+
+    @property
+    def suspended(self) -> bool:
+        """Nothing may start, rise, be promoted or removed."""
+        return self.resource.spec.suspend
 
     def finish(self) -> Plan:
         """Close the draft."""
@@ -96,6 +103,13 @@ class Draft:
         if letter is None or self.seen.selected.get(letter) != revision:
             return 0
         return self.seen.endpoints.get(letter, 0)
+
+    def trouble(self, revision: str | None, *, served: bool) -> Trouble | None:
+        """What keeps the pods of `revision` from serving."""
+        if revision is None:
+            return None
+        refused = self.seen.pods_refused.get(revision, "")
+        return trouble_of(self.seen.pods_of(revision), served=served, refused=refused)
 
     def revision_status(self, name: str | None) -> RevisionStatus | None:
         """Status entry of revision `name`."""

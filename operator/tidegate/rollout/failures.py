@@ -11,6 +11,8 @@ WORDS_SHOWN = 600
 KILLED = (137, 143)
 """Exit codes of a container stopped by the kubelet, as a failed startup probe does."""
 
+QUOTA = "exceeded quota"
+
 # Waiting reasons that come before the model gets a say: the image, a Secret, a mount.
 INFRASTRUCTURE_REASONS = {
     "CreateContainerConfigError",
@@ -42,14 +44,24 @@ class Trouble:
     message: str
 
 
-def trouble_of(pods: Sequence[Pod], *, served: bool) -> Trouble | None:
-    """The gravest trouble among `pods`, or None; `served` says that the revision has answered requests before."""
+def trouble_of(pods: Sequence[Pod], *, served: bool, refused: str = "") -> Trouble | None:
+    """The gravest trouble among `pods`, or None.
+
+    Parameters
+    ----------
+    served
+        The revision has answered requests before.
+    refused
+        The API server's words where it refuses to have pods made; empty otherwise.
+    """
     for look in (_served_model if served else _loading_model, _infrastructure, _capacity):
         for pod in pods:
             found = look(pod)
             if found is not None:
                 return found
-    return None
+    if QUOTA in refused:
+        return Trouble("Capacity", "QuotaExceeded", refused)
+    return Trouble("Infrastructure", "PodsRefused", refused) if refused else None
 
 
 def _loading_model(pod: Pod) -> Trouble | None:

@@ -1,27 +1,22 @@
 """The judge inside a rollout: what was measured becomes recorded evidence, clocks and a verdict."""
 
 import math
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from tidegate.api.spec import Analysis
 from tidegate.api.status import Hold, RolloutStatus
 from tidegate.judge.counts import CellCounts, Uncountable
-from tidegate.judge.grid import Cell, Grid
-from tidegate.judge.queries import QueryResult
+from tidegate.judge.grid import Cell
 from tidegate.judge.rules import Rules
 from tidegate.judge.state import Evidence, begin, change_weight, count_interval, count_queries, skip_interval
-from tidegate.judge.strata import Counts, Stratum, pooled
+from tidegate.judge.strata import Stratum, pooled
 from tidegate.judge.verdict import Case, Kind, Verdict, why_not_rise
 from tidegate.judge.verdict import judge as judge_case
 from tidegate.rollout.capacity import ENTRY, WHOLE
 from tidegate.rollout.draft import Draft
+from tidegate.rollout.measuring import Judged, Measurement, cell_seconds, judged_now, next_due, rules_of
 from tidegate.rollout.steps import held_weight, last_weight_step
 from tidegate.rollout.steps.base import Progress
 from tidegate.rollout.traffic import allowed_weight, candidate_weight, in_force, lacks_room
-
-SETTLE_SECONDS = 1.0
-"""From the end of a cell to the moment its last scrape can surely be asked for."""
 
 RETRY_SECONDS = 1.0
 SHARE_TOLERANCE = 0.25
@@ -30,95 +25,26 @@ SHARE_SIGMAS = 3.29
 SHARE_LEAST_EXPECTED = 10.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Measurement:
-    """What the metrics said of the cells that are over since the last one judged.
-
-    Attributes
-    ----------
-    cell_seconds
-        Length of a cell of the grid.
-    cells
-        Oldest first, each with its counts or the reason there are none.
-    trouble
-        Why nothing could be measured at all.
-    queries
-        The user's queries, asked once.
-    history
-        Stable's counts per interval in the hour before; asked for with a rollout's first measurement only.
-    """
-
-    cell_seconds: float
-    cells: tuple[tuple[Cell, CellCounts | Uncountable], ...] = ()
-    trouble: Uncountable | None = None
-    queries: tuple[QueryResult, ...] = ()
-    history: tuple[Counts, ...] = ()
-
-
-def rules_of(analysis: Analysis) -> Rules:
-    """The numbers a rollout is judged by."""
-    statistics, errors = analysis.statistics, analysis.errors
-    return Rules(
-        alpha=float(statistics.false_rollback_rate),
-        beta=float(statistics.false_promotion_rate),
-        tolerate=float(statistics.tolerate_odds_ratio),
-        below=float(statistics.promote_below_odds_ratio),
-        limit=errors.max_share,
-        ignore_below=errors.ignore_below,
-    )
-
-
-def judging_since(status_since: datetime | None, rollout: RolloutStatus | None, now: datetime) -> float | None:
-    """Moment (Unix seconds) from which requests may be counted at the present weight; None while none may."""
-    if rollout is None or rollout.phase not in ("Stepping", "Promoting"):
-        return None
-    if status_since is None or status_since > now:
-        return None
-    return status_since.timestamp()
-
-
-def grid_of(rollout: RolloutStatus, since: float, timeout_seconds: int, cell_seconds: float) -> Grid:
-    """Cells at the present weight; after a decrease late time-outs of the higher weight are let pass first."""
-    return Grid(since, cell_seconds, float(timeout_seconds) if rollout.weight_decreased else 0.0)
-
-
-def judged_until(rollout: RolloutStatus, since: float) -> float:
-    """End of what was judged, never before the present weight came in force."""
-    # The evidence holds it to the last digit; a date rounds it, and a cell could then seem to be judged already.
-    recorded = float(rollout.evidence["judgedUntil"]) if rollout.evidence else since
-    return max(recorded, since)
-
-
-def cell_seconds(rollout: RolloutStatus) -> float:
-    """Length of this rollout's cells: as asked for, until the first measurement fixed it."""
-    if rollout.cell_milliseconds is not None:
-        return rollout.cell_milliseconds / 1000
-    return float(rollout.plan.analysis.interval_seconds)
-
-
-def next_due(rollout: RolloutStatus, since: float, timeout_seconds: int) -> float:
-    """Moment (Unix seconds) at which the next cell can be asked for."""
-    grid = grid_of(rollout, since, timeout_seconds, cell_seconds(rollout))
-    start = max(judged_until(rollout, since), grid.counts_from)
-    return grid.boundary(grid.index_at_or_after(start) + 1) + SETTLE_SECONDS
-
-
 def judge(draft: Draft, measured: Measurement | None) -> None:
     """Take in what was measured, and ask to be called when the next cell is over."""
-    rollout = draft.status.rollout
-    since = judging_since(draft.status.slots.a.in_force_since, rollout, draft.now)
-    if rollout is None or since is None or candidate_weight(draft) in (0, WHOLE):
+    found, rollout = judged_now(draft.status, draft.now), draft.status.rollout
+    if found is None or rollout is None:
         return
     if measured is not None:
-        _take_in(draft, rollout, measured, since)
-    due = next_due(rollout, since, draft.resource.spec.traffic.timeout_seconds)
-    retry = cell_seconds(rollout) if measured is not None and measured.trouble is not None else RETRY_SECONDS
+        _take_in(draft, rollout, measured, found[1])
+    wake_for_next_cell(draft, rollout, measured, found[1])
+
+
+def wake_for_next_cell(draft: Draft, judged: Judged, measured: Measurement | None, since: float) -> None:
+    """Ask to be called when the next cell is over, or after a cell's time where nothing could be measured."""
+    due = next_due(judged, since, draft.resource.spec.traffic.timeout_seconds)
+    retry = cell_seconds(judged) if measured is not None and measured.trouble is not None else RETRY_SECONDS
     draft.wake_in(max(due - draft.now.timestamp(), retry))
 
 
 def _take_in(draft: Draft, rollout: RolloutStatus, measured: Measurement, since: float) -> None:
     rules = rules_of(rollout.plan.analysis)
-    evidence = _restore(rollout, rules, measured, since)
+    evidence = restore(rollout, rules, measured, since)
     rollout.cell_milliseconds = round(measured.cell_seconds * 1000)
     uncounted = measured.trouble
     rollout.metrics_problem = _problems(measured)
@@ -145,10 +71,11 @@ def _problems(measured: Measurement) -> str:
     )
 
 
-def _restore(rollout: RolloutStatus, rules: Rules, measured: Measurement, since: float) -> Evidence:
-    if not rollout.evidence:
+def restore(judged: Judged, rules: Rules, measured: Measurement, since: float) -> Evidence:
+    """The evidence as recorded, ready for what was counted at the present weight; new at the first measurement."""
+    if not judged.evidence:
         return begin(rules, since, measured.history)
-    evidence = Evidence.from_status(rollout.evidence)
+    evidence = Evidence.from_status(judged.evidence)
     return change_weight(evidence, since) if evidence.judged_until < since else evidence
 
 
@@ -172,10 +99,12 @@ def _run_clocks(draft: Draft, rollout: RolloutStatus, case: Case, requests: Stra
     rollout.share_message = why_not_in_effect(requests, case.weight)
     if requests.finished == 0 or rollout.share_message or case.weight * WHOLE <= ENTRY:
         return
-    if why_not_rise(case) is not None:
+    if why_not_rise(case) is not None or draft.suspended or rollout.paused_by is not None:
         return
     milliseconds = round(cell.length * 1000)
-    rollout.judged_milliseconds += milliseconds
+    if not rollout.paused:
+        # The deadline of judgement must not run out while everybody waits for a person.
+        rollout.judged_milliseconds += milliseconds
     if at_weight_of(draft, rollout.step):
         rollout.step_judged_milliseconds += milliseconds
     if case.at_last_weight:
@@ -186,7 +115,7 @@ def _conclude(draft: Draft, rollout: RolloutStatus, case: Case) -> None:
     hold = why_not_rise(case)
     if hold is not None and hold.kind is Kind.Rollback:
         hold = None
-    rollout.hold = Hold(reason=hold.reason, message=hold.message) if hold is not None else None
+    rollout.hold = _recorded(hold, rollout.hold, draft.now) if hold is not None else None
     # Another hold, such as metrics that are out of reach, does not end a retreat: nothing rises on it.
     rollout.retreated = hold is not None and (hold.retreat or rollout.retreated)
     draft.verdict = judge_case(case)
@@ -194,6 +123,11 @@ def _conclude(draft: Draft, rollout: RolloutStatus, case: Case) -> None:
         rollout.message = draft.verdict.message
     if hold is not None and rollout.phase == "Stepping":
         draft.decide("Hold", hold.reason, hold.message, rollout.revision)
+
+
+def _recorded(hold: Verdict, before: Hold | None, now: datetime) -> Hold:
+    since = before.since if before is not None and before.reason == hold.reason else None
+    return Hold(reason=hold.reason, message=hold.message, since=since or now)
 
 
 def outcome(draft: Draft) -> Verdict | None:

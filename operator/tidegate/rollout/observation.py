@@ -13,6 +13,10 @@ class Pod:
 
     Attributes
     ----------
+    terminating
+        On its way out, or ended for good as an evicted pod has.
+    creating
+        Has a node, and waits there for volumes or for an image to be pulled.
     unschedulable
         The scheduler's words while it finds no node; empty otherwise.
     waiting_reason, waiting_message
@@ -27,6 +31,7 @@ class Pod:
     revision: str
     ready: bool = False
     terminating: bool = False
+    creating: bool = False
     unschedulable: str = ""
     waiting_reason: str = ""
     waiting_message: str = ""
@@ -48,12 +53,15 @@ class Route:
         Every parent accepted this generation of the route and resolved its references.
     reason, message
         Why not, in the gateway's own words; empty where `accepted`.
+    writers
+        Field managers besides us that wrote the rules as they are.
     """
 
     weights: Mapping[Letter, int] | None = None
     accepted: bool = False
     reason: str = "NoRoute"
     message: str = "the route does not exist yet"
+    writers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +74,8 @@ class Observation:
         Revision name to its ControllerRevision object.
     deployments
         Revision name to the replicas its Deployment asks for.
+    pods_refused
+        Revision name to the API server's words where it refuses to have its pods made.
     endpoints
         Slot letter to the number of ready endpoints behind its Service.
     selected
@@ -80,6 +90,7 @@ class Observation:
 
     controller_revisions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     deployments: Mapping[str, int] = field(default_factory=dict)
+    pods_refused: Mapping[str, str] = field(default_factory=dict)
     pods: tuple[Pod, ...] = ()
     endpoints: Mapping[Letter, int] = field(default_factory=lambda: {"a": 0, "b": 0})
     selected: Mapping[str, str | None] = field(default_factory=dict)

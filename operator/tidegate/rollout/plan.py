@@ -3,9 +3,11 @@
 from datetime import datetime
 
 from tidegate.rollout.adopt import adopt
+from tidegate.rollout.aftercare import look_after
 from tidegate.rollout.choose import choose
 from tidegate.rollout.draft import Draft, Plan
-from tidegate.rollout.judging import Measurement, judge
+from tidegate.rollout.judging import judge
+from tidegate.rollout.measuring import Measurement
 from tidegate.rollout.observation import Observation
 from tidegate.rollout.phases.loading import loading
 from tidegate.rollout.phases.promoting import promoting, stable_size
@@ -15,6 +17,7 @@ from tidegate.rollout.report import report
 from tidegate.rollout.requests import obey_requests
 from tidegate.rollout.resource import Resource
 from tidegate.rollout.retire import retire
+from tidegate.rollout.suspend import observe_suspension
 from tidegate.rollout.traffic import observe_route, respect_capacity
 
 _PHASES = {"Loading": loading, "Stepping": stepping, "Promoting": promoting, "Withdrawing": withdrawing}
@@ -35,6 +38,7 @@ def plan(resource: Resource, seen: Observation, measured: Measurement | None, no
     """
     draft = Draft(resource, seen, now)
     adopt(draft)
+    observe_suspension(draft)
     observe_route(draft)
     obey_requests(draft)
     choose(draft)
@@ -42,6 +46,7 @@ def plan(resource: Resource, seen: Observation, measured: Measurement | None, no
     judge(draft, measured)
     if draft.status.rollout is not None:
         _PHASES[draft.status.rollout.phase](draft)
+    look_after(draft, measured)
     retire(draft)
     _size_stable(draft)
     report(draft)

@@ -5,18 +5,22 @@ of docs/conditions.md.
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Literal, NamedTuple
 
 from tidegate.api.conditions import set_condition
 from tidegate.api.names import LABEL_MODELDEPLOYMENT
 from tidegate.api.status import Address
 from tidegate.rollout.draft import Draft
-from tidegate.rollout.failures import Trouble, trouble_of
+from tidegate.rollout.failures import Trouble
 from tidegate.rollout.phases.withdrawing import traffic_is_away
 from tidegate.rollout.steps import step_name
 from tidegate.rollout.traffic import candidate_weight, percent
 
 METRICS_REASONS = ("MetricsUnavailable", "NoMetrics")
+BLIND_REASONS = (*METRICS_REASONS, "NoTraffic")
+BLIND_AFTER = timedelta(minutes=30)
+"""For so long a rollout may be without anything to judge before people are told that it is stuck."""
 
 
 class Answer(NamedTuple):
@@ -90,7 +94,7 @@ def _route_ready(draft: Draft) -> Answer:
 
 def _capacity(draft: Draft) -> Answer:
     for revision in (draft.status.candidate, draft.status.stable):
-        trouble = trouble_of(draft.seen.pods_of(revision), served=True) if revision else None
+        trouble = draft.trouble(revision, served=True)
         if trouble is not None and trouble.kind == "Capacity":
             return Answer("False", trouble.reason, trouble.message)
     held = draft.status.held
@@ -157,9 +161,42 @@ def _withdrawing(draft: Draft) -> Why | None:
     return Why("Reconciling", name, f"{rollout.revision}: {taken_back.message}")
 
 
+def _undoing(draft: Draft) -> Why | None:
+    rollout = draft.status.rollout
+    if rollout is None or rollout.undoes is None:
+        return None
+    return Why("Reconciling", "Undoing", f"{rollout.revision} comes again: {rollout.undoes.message}")
+
+
+def _suspended(draft: Draft) -> Why | None:
+    if not draft.suspended:
+        return None
+    rollout, desired = draft.status.rollout, draft.resource.desired
+    waits = rollout is not None or (desired != draft.status.stable and not _rejected(draft) and not _held(draft))
+    if not waits:
+        return None
+    where = f"{rollout.revision} stays at {percent(candidate_weight(draft))}" if rollout else f"{desired} has to wait"
+    return Why("Reconciling", "Suspended", f"{where} while spec.suspend is true; set it to false to go on")
+
+
 def _paused(draft: Draft) -> Why | None:
     rollout = draft.status.rollout
     return Why("Reconciling", "Paused", rollout.message) if rollout is not None and rollout.paused else None
+
+
+def _blind(draft: Draft) -> Why | None:
+    """Nothing to judge for a long time: it still goes on by itself, but somebody should look."""
+    rollout = draft.status.rollout
+    hold = rollout.hold if rollout is not None and rollout.phase == "Stepping" else None
+    if hold is None or hold.reason not in BLIND_REASONS or hold.since is None:
+        return None
+    stuck = hold.since + BLIND_AFTER
+    if stuck > draft.now:
+        draft.wake_at(stuck)
+        return None
+    return Why(
+        "Stalled", hold.reason, f"{hold.message}; so since {hold.since:%Y-%m-%d %H:%M} UTC. It goes on by itself"
+    )
 
 
 def _route_trouble(draft: Draft) -> Why | None:
@@ -173,7 +210,7 @@ def _rollout(draft: Draft) -> Why | None:
     rollout = draft.status.rollout
     if rollout is None:
         return None
-    trouble = trouble_of(draft.seen.pods_of(rollout.revision), served=rollout.phase != "Loading")
+    trouble = draft.trouble(rollout.revision, served=rollout.phase != "Loading")
     if trouble is not None:
         return _troubled(trouble)
     words = rollout.message or _phase_words(draft)
@@ -185,7 +222,9 @@ def _phase_words(draft: Draft) -> str:
     assert rollout is not None
     entry = draft.revision_status(rollout.revision)
     wanted = entry.replicas if entry else 0
-    return f"{draft.ready(rollout.revision)} of {wanted} pods ready"
+    creating = [pod.name for pod in draft.seen.pods_of(rollout.revision) if pod.creating]
+    waits = f"; pod {creating[0]} waits for its volumes or image: `kubectl describe pod` tells" if creating else ""
+    return f"{draft.ready(rollout.revision)} of {wanted} pods ready{waits}"
 
 
 def _troubled(trouble: Trouble) -> Why:
@@ -198,7 +237,7 @@ def _first_revision(draft: Draft) -> Why | None:
         return None
     if status.candidate is None:
         return Why("Reconciling", "Starting", "nothing runs yet")
-    trouble = trouble_of(draft.seen.pods_of(status.candidate), served=False)
+    trouble = draft.trouble(status.candidate, served=False)
     if trouble is None:
         return Why(
             "Reconciling", "Loading", f"{status.candidate} is loading its model; there is no stable revision yet"
@@ -237,7 +276,7 @@ def _not_started(draft: Draft) -> Why | None:
 
 def _pods_missing(draft: Draft) -> Why | None:
     stable = draft.status.stable
-    trouble = trouble_of(draft.seen.pods_of(stable), served=True) if stable else None
+    trouble = draft.trouble(stable, served=True)
     ready, wanted = draft.ready(stable), draft.resource.spec.replicas
     if ready >= wanted:
         return None
@@ -250,10 +289,13 @@ _WHY: tuple[Callable[[Draft], Why | None], ...] = (
     _names_taken,
     _refused,
     _config_map,
-    _first_revision,
     _stable_not_ready,
     _withdrawing,
+    _suspended,
+    _first_revision,
+    _undoing,
     _paused,
+    _blind,
     _route_trouble,
     _rollout,
     _rejected,

@@ -1,10 +1,13 @@
-"""What people ask for by annotation: promote, abort, retry, resume. Each value is obeyed once."""
+"""What people ask for by annotation: promote, abort, retry, pause, resume, undo. Each value is obeyed once."""
 
 from tidegate.api.names import REQUEST_VERBS, annotation
+from tidegate.rollout.back import undo
 from tidegate.rollout.draft import Draft
 from tidegate.rollout.phases.promoting import promote
 from tidegate.rollout.phases.withdrawing import withdraw
 from tidegate.rollout.traffic import candidate_weight
+
+SUSPENDED = "spec.suspend is true, so no traffic moves towards another revision; set it to false first"
 
 
 def obey_requests(draft: Draft) -> None:
@@ -52,6 +55,8 @@ def _promote(draft: Draft, value: str) -> str:
         return trouble
     if rollout.phase == "Promoting":
         return f"{rollout.revision} is being promoted already"
+    if draft.suspended:
+        return SUSPENDED
     draft.status.rejected = [entry for entry in draft.status.rejected if entry.revision != rollout.revision]
     rollout.promoted_by, rollout.withdraw = value, None
     promote(draft, "Requested", f"promoted by request {value}; the steps left are skipped")
@@ -84,9 +89,11 @@ def _resume(draft: Draft, value: str) -> str:
     rollout = draft.status.rollout
     if (trouble := _not_candidate(draft, "resume", value)) or rollout is None:
         return trouble
-    if not rollout.paused:
+    if not rollout.paused and rollout.paused_by is None:
         return f"{rollout.revision} is not paused"
-    if rollout.inconclusive:
+    if rollout.paused_by is not None:
+        rollout.paused_by = None
+    elif rollout.inconclusive:
         rollout.inconclusive, rollout.judged_milliseconds = False, 0
     else:
         rollout.resumed = True
@@ -95,8 +102,50 @@ def _resume(draft: Draft, value: str) -> str:
     return ""
 
 
+def _pause(draft: Draft, value: str) -> str:
+    rollout = draft.status.rollout
+    if (trouble := _not_candidate(draft, "pause", value)) or rollout is None:
+        return trouble
+    if rollout.phase == "Promoting":
+        return f"{rollout.revision} is being promoted already; abort takes it back"
+    if rollout.paused_by is not None:
+        return f"{rollout.revision} is paused already, by request {rollout.paused_by}"
+    rollout.paused_by = value
+    draft.tell("Paused", f"{rollout.revision} stays where it is, by request {value}")
+    return ""
+
+
+def _undo(draft: Draft, value: str) -> str:
+    if trouble := _not_undoable(draft, value):
+        return trouble
+    undo(draft, "Undone", f"undone by request {value}")
+    return ""
+
+
+def _not_undoable(draft: Draft, value: str) -> str:
+    status = draft.status
+    if status.rollout is not None:
+        return f"a rollout of {status.rollout.revision!r} is under way; abort takes it back, undo is for a promoted one"
+    if _named(value) != status.stable:
+        return f"it names revision {_named(value)!r}, stable is {status.stable!r}"
+    if status.previous is None:
+        return "no previous revision is kept any more; set the spec back, and it is rolled out as any other"
+    if draft.rejection(status.previous) is not None:
+        return f"the previous revision {status.previous!r} was taken back itself; retry is what forgets that"
+    if draft.ready(status.previous) == 0:
+        return f"no pod of the previous revision {status.previous!r} is ready; set the spec back to roll it out"
+    return SUSPENDED if draft.suspended else ""
+
+
 def _named(value: str) -> str:
     return value.partition("/")[0]
 
 
-_OBEY = {"abort": _abort, "promote": _promote, "retry": _retry, "resume": _resume}
+_OBEY = {
+    "abort": _abort,
+    "promote": _promote,
+    "retry": _retry,
+    "pause": _pause,
+    "resume": _resume,
+    "undo": _undo,
+}

@@ -12,7 +12,7 @@ def retire(draft: Draft) -> None:
     if status.keep_previous_until is not None and status.keep_previous_until > draft.now:
         draft.wake_at(status.keep_previous_until)
         return
-    if drained(draft, status.previous):
+    if not draft.suspended and drained(draft, status.previous):
         draft.tell("PreviousRemoved", f"{status.previous} is no longer kept")
         draft.forget_revision(status.previous)
         status.previous, status.keep_previous_until = None, None

@@ -5,7 +5,6 @@ from datetime import timedelta
 from tidegate.api.names import LETTERS
 from tidegate.rollout.capacity import ENTRY, WHOLE, next_weight, share
 from tidegate.rollout.draft import Draft
-from tidegate.rollout.failures import trouble_of
 
 SETTLE_SECONDS = 2.0
 """From the gateway's acceptance of a route to the moment its proxies surely use it."""
@@ -38,9 +37,10 @@ def observe_route(draft: Draft) -> None:
 
 
 def _tell_restored(draft: Draft) -> None:
-    found = draft.seen.route.weights
-    what = "was deleted" if found is None else f"had its weights changed to a={found['a']}, b={found['b']}"
-    draft.tell("RouteRestored", f"the route {what} by somebody else; it is written as recorded", warning=True)
+    route = draft.seen.route
+    found, who = route.weights, ", ".join(route.writers) or "somebody else"
+    what = "was deleted" if found is None else f"had its weights changed to a={found['a']}, b={found['b']} by {who}"
+    draft.tell("RouteRestored", f"the route {what}; it is written as recorded", warning=True)
 
 
 def in_force(draft: Draft) -> bool:
@@ -100,7 +100,7 @@ def allowed_weight(draft: Draft) -> int:
 
 def lacks_room(draft: Draft) -> bool:
     """Pods of the candidate wait for a node with room for them."""
-    trouble = trouble_of(draft.seen.pods_of(draft.status.candidate or ""), served=True)
+    trouble = draft.trouble(draft.status.candidate, served=True)
     return trouble is not None and trouble.kind == "Capacity"
 
 

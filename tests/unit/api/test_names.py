@@ -120,5 +120,7 @@ def test_requests_have_an_annotation_each() -> None:
         "tidegate.dev/promote",
         "tidegate.dev/abort",
         "tidegate.dev/retry",
+        "tidegate.dev/pause",
         "tidegate.dev/resume",
+        "tidegate.dev/undo",
     ]

@@ -51,6 +51,10 @@ def route(*parents: Object, rules: list[Object] | None = None) -> Object:
 FINE = parent(ACCEPTED, RESOLVED)
 
 
+def waiting_for(reason: str) -> Object:
+    return {"containerStatuses": [{"name": "server", "restartCount": 0, "state": {"waiting": {"reason": reason}}}]}
+
+
 @pytest.mark.parametrize(
     ("wanted", "parents", "reason"),
     [
@@ -160,3 +164,28 @@ def test_pod(item: Object, expected: Pod) -> None:
 def test_s31_only_what_this_very_owner_controls_is_ours(references: list[Object] | None, expected: bool) -> None:
     metadata = {"name": "x"} if references is None else {"name": "x", "ownerReferences": references}
     assert controlled_by({"metadata": metadata}, "uid-1") is expected
+
+
+def test_s28_whoever_else_wrote_the_rules_is_named() -> None:
+    rules = {"f:spec": {"f:rules": {}}}
+    seen = route(FINE)
+    seen["metadata"]["managedFields"] = [
+        {"manager": "tidegate", "fieldsV1": rules},
+        {"manager": "kubectl-edit", "fieldsV1": rules},
+        {"manager": "envoy-gateway", "subresource": "status", "fieldsV1": {"f:status": {}}},
+    ]
+    assert route_of(resource_of(), seen).writers == ("kubectl-edit",)
+
+
+@pytest.mark.parametrize(
+    ("status", "terminating", "creating"),
+    [
+        ({"phase": "Running"}, False, False),
+        ({"phase": "Failed", "reason": "Evicted"}, True, False),
+        (waiting_for("ContainerCreating"), False, True),
+        (waiting_for("ImagePullBackOff"), False, False),
+    ],
+)
+def test_pods_that_ended_and_pods_in_the_making(status: Object, terminating: bool, creating: bool) -> None:
+    found = pod_of({"metadata": {"name": "p"}, "status": status})
+    assert (found.terminating, found.creating) == (terminating, creating)

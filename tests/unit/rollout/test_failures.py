@@ -44,3 +44,17 @@ def test_the_models_fault_counts_before_a_lack_of_room() -> None:
     found = trouble_of(pods, served=False)
     assert found is not None
     assert found.kind == "Model"
+
+
+@pytest.mark.parametrize(
+    ("refused", "expected"),
+    [
+        ('pods "x" is forbidden: exceeded quota: gpus, requested: 1', ("Capacity", "QuotaExceeded")),
+        ("admission webhook denied the request: no", ("Infrastructure", "PodsRefused")),
+        ("", None),
+    ],
+)
+def test_pods_that_are_not_even_made(refused: str, expected: tuple[str, str] | None) -> None:
+    found = trouble_of([], served=False, refused=refused)
+    assert (found and (found.kind, found.reason)) == expected
+    assert found is None or found.message == refused

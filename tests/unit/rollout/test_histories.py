@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import Any
 
 import pytest
@@ -11,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.rollout.world import NAME, World, spec_of
-from tidegate.api.names import LETTERS, Letter
+from tidegate.api.names import LETTERS, REQUEST_VERBS, Letter
 from tidegate.api.status import ModelDeploymentStatus
 from tidegate.judge.counts import Uncountable
 from tidegate.rollout.capacity import ENTRY, WHOLE, share
-from tidegate.rollout.judging import Measurement
+from tidegate.rollout.measuring import Measurement
 from tidegate.rollout.observation import Observation, Pod
 from tidegate.rollout.steps import first_weight, held_weight
 
@@ -40,6 +39,8 @@ TROUBLE: dict[str, Callable[[str], Pod]] = {
     "image": lambda name: Pod(name="p", revision=name, waiting_reason="ImagePullBackOff"),
 }
 CHILDREN = ("deployments", "stable", "a", "b", "route")
+BEGINNINGS = ("start", "entry", "first weight", "last weight", "promoting", "promoted")
+"""Where in the rollout of the second revision a history begins."""
 
 
 @dataclass
@@ -58,6 +59,13 @@ class History(World):
         Step to the seconds counted while its weight was written.
     zero_since
         Slot to the moment since which its weight is 0 in the route.
+    late
+        A write that another leader, asleep since, has sent and that has yet to arrive: which child, by which status,
+        and the child's version it was read at.
+    moments, moments_late
+        Number of moments gone by, and the one at which it arrives.
+    versions
+        Child to its resourceVersion.
     """
 
     load_seconds: int = 1
@@ -65,6 +73,10 @@ class History(World):
     denied: frozenset[str] = frozenset()
     judged: dict[int, float] = field(default_factory=dict)
     zero_since: dict[Letter, datetime] = field(default_factory=dict)
+    late: tuple[str, ModelDeploymentStatus, int] | None = None
+    moments: int = 0
+    moments_late: int = 0
+    versions: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CHILDREN, 0))
     _grown_at: datetime | None = None
     _touched_by_hand: bool = False
     _judged_rollout: str = ""
@@ -101,8 +113,33 @@ class History(World):
                 self.judged[rollout.step] = self.judged.get(rollout.step, 0.0) + seconds
         return measured
 
+    def _state(self) -> dict[str, str]:
+        return {"deployments": repr(self._deployments), "route": repr(self._weights), **self._selected_by()}
+
+    def _selected_by(self) -> dict[str, str]:
+        return {key: repr(self._selected.get(key)) for key in ("stable", "a", "b")}
+
+    def bump(self, before: dict[str, str]) -> None:
+        """Give every child that changed another version."""
+        after = self._state()
+        for key in CHILDREN:
+            self.versions[key] += before[key] != after[key]
+
+    def arrive_late(self) -> None:
+        """The write of the leader that slept arrives: refused unless its child is still as that leader read it."""
+        if self.late is None:
+            return
+        (child, status, version), self.late = self.late, None
+        if self.versions[child] != version:
+            return
+        now, self.status = self.status, status
+        self.lost = frozenset(CHILDREN) - {child}
+        self._act()
+        self.status, self._last_seen = now, ""
+
     def _act(self) -> None:
         lost, self.lost = self.lost | self.denied, frozenset()
+        state = self._state()
         deployments, selected = self._deployments, dict(self._selected)
         weights, written = self._weights, list(self.weights_written)
         super()._act()
@@ -115,6 +152,7 @@ class History(World):
             self._weights, self.weights_written = weights, written
         if "deployments" in lost:
             self._deployments = deployments
+        self.bump(state)
         self._check_writes(selected, weights)
 
     # ---- running ---------------------------------------------------------------------------------------------------
@@ -187,6 +225,7 @@ def check(before: ModelDeploymentStatus, after: ModelDeploymentStatus, ready: di
     if after.stable is not None:
         assert sum(slot.weight for slot in slots.values()) == WHOLE
     check_slots_kept(before, after)
+    check_suspended(before, after, world)
     check_promoted(before, after)
     check_rejected(before, after)
     check_capacity(before, after, ready)
@@ -197,6 +236,15 @@ def check_slots_kept(before: ModelDeploymentStatus, after: ModelDeploymentStatus
     for old, new in ((before.slots.a, after.slots.a), (before.slots.b, after.slots.b)):
         if old.weight > 0:
             assert new.revision == old.revision, f"{old.revision} was forgotten at weight {old.weight}"
+
+
+def check_suspended(before: ModelDeploymentStatus, after: ModelDeploymentStatus, world: History) -> None:
+    if before.suspended_since is None or not world.spec.suspend:
+        return
+    assert after.stable == before.stable, "promoted while suspended"
+    assert [entry.name for entry in after.revisions] == [entry.name for entry in before.revisions]
+    if after.candidate is not None:
+        assert weight(after, after.candidate) <= weight(before, after.candidate), "the weight rose while suspended"
 
 
 def check_promoted(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> None:
@@ -254,7 +302,10 @@ WHO = st.sampled_from(["stable", "candidate", "previous"])
 PASS = st.tuples(st.just("pass"), st.sampled_from([1, 3, 10, 20, 40, 120]))
 EVENT: st.SearchStrategy[Action] = st.one_of(
     st.tuples(st.just("spec"), SPEC),
-    st.tuples(st.just("request"), st.tuples(st.sampled_from(["promote", "abort", "retry", "resume"]), st.booleans())),
+    st.tuples(st.just("request"), st.tuples(st.sampled_from(REQUEST_VERBS), st.booleans())),
+    st.tuples(st.just("suspend"), st.booleans()),
+    st.tuples(st.just("scale"), st.sampled_from([1, 2, 4])),
+    st.tuples(st.just("leader sleeps"), st.tuples(st.sampled_from(CHILDREN), st.integers(1, 5))),
     st.tuples(st.just("ready"), st.tuples(WHO, st.integers(0, 2))),
     st.tuples(st.just("trouble"), st.tuples(WHO, st.sampled_from(sorted(TROUBLE)))),
     st.tuples(st.just("heal"), st.none()),
@@ -272,31 +323,47 @@ EVENT: st.SearchStrategy[Action] = st.one_of(
 
 def happen(world: History, action: Action, number: int) -> None:
     verb, value = action
-    if verb == "pass":
-        world.advance(value)
-    elif verb == "spec":
-        world.apply(SPECS[value])
-    elif verb == "request":
+    if verb == "request":
         _request(world, *value, number=number)
     elif verb in ("ready", "trouble", "bad"):
         _to_revision(world, verb, *value)
-    elif verb == "crash":
-        world.lost = value
-        world.reconcile()
-    elif verb == "deny":
-        world.denied, world._last_seen = value, ""
-    elif verb == "amnesia":
-        world.denied = frozenset()
-        world.settle()
-        world.status, world._last_seen = ModelDeploymentStatus(), ""
-    elif verb == "route":
-        _edit_route(world, value)
     else:
-        _around(world, verb, value)
+        HAPPENS[verb](world, value)
+
+
+def _apply(world: History, index: int) -> None:
+    world.apply(SPECS[index])
+
+
+def _edit(world: History, **change: Any) -> None:
+    world.apply(world.spec.model_copy(update=change))
+
+
+def _crash(world: History, lost: frozenset[str]) -> None:
+    world.lost = lost
+    world.reconcile()
+
+
+def _deny(world: History, denied: frozenset[str]) -> None:
+    world.denied, world._last_seen = denied, ""
+
+
+def _forget_everything(world: History) -> None:
+    world.denied = frozenset()
+    world.settle()
+    world.status, world._last_seen = ModelDeploymentStatus(), ""
+
+
+def _fall_asleep(world: History, write: tuple[str, int]) -> None:
+    """A leader records what it has decided and gets no further than to send one write; another one goes on."""
+    child, world.moments_late = write[0], world.moments + write[1]
+    version, world.lost = world.versions[child], frozenset(CHILDREN)
+    world.reconcile()
+    world.late, world._last_seen = (child, world.status, version), ""
 
 
 def _request(world: History, verb: str, right: bool, *, number: int) -> None:
-    named = world.revision() if verb == "retry" else world.status.candidate
+    named = {"retry": world.revision(), "undo": world.status.stable}.get(verb, world.status.candidate)
     world.annotate(verb, f"{named if right else 'another-revision'}/{number}")
 
 
@@ -316,30 +383,63 @@ def _to_revision(world: History, verb: str, who: str, value: Any) -> None:
 
 def _edit_route(world: History, candidate: int) -> None:
     if world._weights is not None:
+        state = world._state()
         world._weights, world._touched_by_hand = {"a": WHOLE - candidate, "b": candidate}, True
+        world.bump(state)
 
 
-def _around(world: History, verb: str, value: Any) -> None:
-    if verb == "heal":
-        world.pods.clear()
-    elif verb == "rate":
-        world.traffic.rate = value
-    elif verb == "gateway":
-        world.gateway_accepts = value
-    elif verb == "metrics":
-        world.metrics_trouble = None if value else Uncountable("MetricsUnavailable", "Refused: no answer")
-    elif verb == "taken":
-        world.names_taken = (f"Service {NAME}",) if value else ()
+NO_METRICS = Uncountable("MetricsUnavailable", "Refused: no answer")
+HAPPENS: dict[str, Callable[[History, Any], None]] = {
+    "pass": lambda world, seconds: world.advance(seconds),
+    "spec": _apply,
+    "suspend": lambda world, yes: _edit(world, suspend=yes),
+    "scale": lambda world, replicas: _edit(world, replicas=replicas),
+    "crash": _crash,
+    "deny": _deny,
+    "amnesia": lambda world, _: _forget_everything(world),
+    "leader sleeps": _fall_asleep,
+    "route": _edit_route,
+    "heal": lambda world, _: world.pods.clear(),
+    "rate": lambda world, rate: setattr(world.traffic, "rate", rate),
+    "gateway": lambda world, accepts: setattr(world, "gateway_accepts", accepts),
+    "metrics": lambda world, there: setattr(world, "metrics_trouble", None if there else NO_METRICS),
+    "taken": lambda world, yes: setattr(world, "names_taken", (f"Service {NAME}",) if yes else ()),
+}
 
 
-def live_through(load_seconds: int, actions: list[Action]) -> None:
+def begin_at(beginning: str, load_seconds: int) -> History:
+    """A world in which the second revision has come so far."""
     world = History(spec=SPECS[0], load_seconds=load_seconds)
     world.advance(120)
-    world.apply(SPECS[1])
-    for number, action in enumerate(actions):
-        happen(world, action, number)
+    candidate = world.apply(SPECS[1])
+    reached: dict[str, Callable[[], bool]] = {
+        "start": lambda: True,
+        "entry": lambda: world.weight_of(candidate) == ENTRY,
+        "first weight": lambda: world.weight_of(candidate) == 50_000,
+        "last weight": lambda: world.weight_of(candidate) == 500_000,
+        "promoting": lambda: world.weight_of(candidate) > 500_000,
+        "promoted": lambda: world.status.stable == candidate,
+    }
+    for _ in range(600):
+        if reached[beginning]():
+            return world
+        world.advance(1)
+    raise AssertionError(f"{beginning!r} is not reached; status: {world.status}")
+
+
+def live_through(beginning: str, load_seconds: int, moments: list[tuple[Action, Action]]) -> None:
+    world = begin_at(beginning, load_seconds)
+    for number, (passing, event) in enumerate(moments):
+        happen(world, passing, number)
+        world.moments = number
+        if number == world.moments_late:
+            world.arrive_late()
+        happen(world, event, number)
+    if world.spec.suspend:
+        world.apply(world.spec.model_copy(update={"suspend": False}))
     world.pods.clear()
     world.traffic.bad.clear()
+    world.late = None
     world.denied, world._last_seen = frozenset(), ""
     world.traffic.rate, world.gateway_accepts, world.metrics_trouble, world.names_taken = 50.0, True, None, ()
     for _ in range(40):
@@ -358,6 +458,7 @@ def arrived(world: History) -> bool:
 
 
 HISTORIES = {
+    "beginning": st.sampled_from(BEGINNINGS),
     "load_seconds": st.sampled_from([1, 7, 45]),
     "moments": st.lists(st.tuples(PASS, EVENT), min_size=4, max_size=20),
 }
@@ -365,12 +466,22 @@ HISTORIES = {
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(**HISTORIES)
-def test_promises_hold_in_every_history(load_seconds: int, moments: list[tuple[Action, Action]]) -> None:
-    live_through(load_seconds, list(chain.from_iterable(moments)))
+def test_promises_hold_in_every_history(
+    beginning: str, load_seconds: int, moments: list[tuple[Action, Action]]
+) -> None:
+    live_through(beginning, load_seconds, moments)
+
+
+SHARDS = 8
+"""Parts of the soak that run side by side where there are processors for it."""
 
 
 @pytest.mark.soak
-@settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("shard", range(SHARDS))
+@settings(max_examples=20_000 // SHARDS, deadline=None, suppress_health_check=list(HealthCheck))
 @given(**HISTORIES)
-def test_promises_hold_in_many_histories(load_seconds: int, moments: list[tuple[Action, Action]]) -> None:
-    live_through(load_seconds, list(chain.from_iterable(moments)))
+def test_promises_hold_in_many_histories(
+    shard: int, beginning: str, load_seconds: int, moments: list[tuple[Action, Action]]
+) -> None:
+    live_through(beginning, load_seconds, moments)

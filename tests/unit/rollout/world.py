@@ -15,13 +15,13 @@ from tidegate.judge.queries import QueryResult
 from tidegate.manifests.children import children
 from tidegate.manifests.metadata import Owner
 from tidegate.rollout import Event, Resource, plan
-from tidegate.rollout.judging import (
+from tidegate.rollout.measuring import (
     SETTLE_SECONDS,
     Measurement,
     cell_seconds,
     grid_of,
+    judged_now,
     judged_until,
-    judging_since,
     next_due,
 )
 from tidegate.rollout.observation import Observation, Pod, Route
@@ -95,6 +95,11 @@ class World:
         self.spec, self.generation = spec, self.generation + 1
         return self.revision()
 
+    def no_room_for(self, revision: str) -> None:
+        """A pod of `revision` waits for a node."""
+        words = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
+        self.pods[revision] = (Pod(name="p", revision=revision, unschedulable=words),)
+
     def annotate(self, verb: str, value: str) -> None:
         self.annotations[f"tidegate.dev/{verb}"] = value
 
@@ -137,32 +142,32 @@ class World:
         return Route(weights=self._weights, accepted=True, reason="", message="")
 
     def measure(self) -> Measurement | None:
-        rollout, slots = self.status.rollout, self.status.slots
-        since = judging_since(slots.a.in_force_since, rollout, self.now)
-        if rollout is None or since is None or self._weights is None or min(self._weights.values()) == 0:
+        found = judged_now(self.status, self.now)
+        if found is None or self._weights is None:
             return None
+        judged, since = found
         timeout = self.spec.traffic.timeout_seconds
         evaluation = self.now.timestamp() - SETTLE_SECONDS
-        if self.now.timestamp() < next_due(rollout, since, timeout):
+        if self.now.timestamp() < next_due(judged, since, timeout):
             return None
-        length = cell_seconds(rollout)
+        length = cell_seconds(judged)
         if self.metrics_trouble is not None:
             return Measurement(cell_seconds=length, trouble=self.metrics_trouble)
-        grid = grid_of(rollout, since, timeout, length)
-        index = grid.index_at_or_after(max(judged_until(rollout, since), grid.counts_from))
+        grid = grid_of(judged, since, timeout, length)
+        index = grid.index_at_or_after(max(judged_until(judged, since), grid.counts_from))
         cells = []
         while grid.boundary(index + 1) <= evaluation:
             cell = Cell(grid.boundary(index), grid.boundary(index + 1), length, grid.counts_from)
-            cells.append((cell, CellCounts((self._stratum(rollout.revision, cell),), self.problems)))
+            cells.append((cell, CellCounts((self._stratum(judged.revision, cell),), self.problems)))
             index += 1
         return Measurement(cell_seconds=length, cells=tuple(cells), queries=self.queries)
 
     def _stratum(self, candidate: str, cell: Cell) -> Stratum:
         share = self.weight_of(candidate) / 1_000_000
-        stable = self.status.stable or ""
+        other = self.status.stable if self.status.stable != candidate else self.status.previous
         return Stratum(
             self.traffic.counts(candidate, share, cell.seconds),
-            self.traffic.counts(stable, 1.0 - share, cell.seconds),
+            self.traffic.counts(other or "", 1.0 - share, cell.seconds),
         )
 
     # ---- running ---------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from tidegate.api.status import Held
 from tidegate.rollout.draft import Draft
-from tidegate.rollout.failures import Trouble, trouble_of
+from tidegate.rollout.failures import Trouble
 from tidegate.rollout.phases.withdrawing import withdraw
 
 
@@ -16,7 +16,7 @@ def loading(draft: Draft) -> None:
         return
     entry = draft.revision_status(rollout.revision)
     wanted = entry.replicas if entry else 1
-    if draft.ready(rollout.revision) >= wanted:
+    if draft.ready(rollout.revision) >= wanted and not draft.suspended:
         rollout.phase, rollout.phase_since, rollout.step_since = "Stepping", draft.now, draft.now
         draft.tell("CandidateReady", f"{rollout.revision} has loaded its model and answers")
 
@@ -25,7 +25,7 @@ def failed(draft: Draft) -> bool:
     """Take the candidate back for the model's own failures, or for room that was never found; True if so."""
     rollout = draft.status.rollout
     assert rollout is not None
-    trouble = trouble_of(draft.seen.pods_of(rollout.revision), served=rollout.phase != "Loading")
+    trouble = draft.trouble(rollout.revision, served=rollout.phase != "Loading")
     if trouble is None:
         return False
     if trouble.kind == "Model":
@@ -38,7 +38,7 @@ def _waited_too_long(draft: Draft, trouble: Trouble) -> bool:
     rollout = draft.status.rollout
     assert rollout is not None
     deadline = rollout.phase_since + timedelta(seconds=rollout.plan.capacity.wait_seconds)
-    if rollout.phase != "Loading":
+    if rollout.phase != "Loading" or draft.suspended:
         return False
     if deadline > draft.now:
         draft.wake_at(deadline)

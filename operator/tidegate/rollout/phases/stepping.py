@@ -8,6 +8,7 @@ from tidegate.rollout.phases.loading import failed
 from tidegate.rollout.phases.promoting import promote
 from tidegate.rollout.phases.withdrawing import withdraw
 from tidegate.rollout.steps import first_weight, held_weight, last_weight_step, progress
+from tidegate.rollout.steps.pause import resume_request
 from tidegate.rollout.traffic import allowed_weight, candidate_weight, lacks_room, move_towards
 
 
@@ -22,7 +23,7 @@ def stepping(draft: Draft) -> None:
         withdraw(draft, verdict.reason, verdict.message, reject=True)
         return
     there = _hold_weight(draft)
-    if rollout.inconclusive:
+    if rollout.inconclusive or _kept_still(draft):
         return
     if rollout.step < len(rollout.plan.steps):
         _finish_step(draft, there)
@@ -32,6 +33,16 @@ def stepping(draft: Draft) -> None:
         promote(draft, verdict.reason, verdict.message)
     if rollout.phase == "Stepping" and rollout.judged_milliseconds >= rollout.plan.analysis.max_seconds * 1000:
         _inconclusive(draft)
+
+
+def _kept_still(draft: Draft) -> bool:
+    """A person keeps the rollout where it is."""
+    rollout = draft.status.rollout
+    assert rollout is not None
+    if rollout.paused_by is not None:
+        rollout.paused = True
+        rollout.message = f"paused by request {rollout.paused_by} until {resume_request(rollout.revision)}"
+    return draft.suspended or rollout.paused_by is not None
 
 
 def _hold_weight(draft: Draft) -> bool:
@@ -56,6 +67,8 @@ def _wanted_weight(draft: Draft) -> int:
     rollout = draft.status.rollout
     assert rollout is not None
     wanted, first = held_weight(rollout.plan, rollout.step), first_weight(rollout.plan)
+    if draft.suspended or rollout.paused_by is not None:
+        wanted = min(wanted, candidate_weight(draft))
     if rollout.retreated:
         return min(wanted, first)
     return wanted if rollout.hold is None else min(wanted, max(candidate_weight(draft), first))

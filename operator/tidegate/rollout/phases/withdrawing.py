@@ -28,7 +28,7 @@ def withdrawing(draft: Draft) -> None:
         if stable_answers:
             move_towards(draft, 0)
         return
-    if in_force(draft) and drained(draft, rollout.revision):
+    if in_force(draft) and drained(draft, rollout.revision) and not draft.suspended:
         draft.forget_revision(rollout.revision)
         draft.status.candidate = None
         draft.status.rollout = None

@@ -1,0 +1,104 @@
+"""What is measured, and when: the cells of the present weight, and what the metrics said of them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from tidegate.api.spec import Analysis, Rollout
+from tidegate.api.status import ModelDeploymentStatus
+from tidegate.judge.counts import CellCounts, Uncountable
+from tidegate.judge.grid import Cell, Grid
+from tidegate.judge.queries import QueryResult
+from tidegate.judge.rules import Rules
+from tidegate.judge.strata import Counts
+
+SETTLE_SECONDS = 1.0
+"""From the end of a cell to the moment its last scrape can surely be asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """What the metrics said of the cells that are over since the last one judged.
+
+    Attributes
+    ----------
+    cell_seconds
+        Length of a cell of the grid.
+    cells
+        Oldest first, each with its counts or the reason there are none.
+    trouble
+        Why nothing could be measured at all.
+    queries
+        The user's queries, asked once.
+    history
+        Stable's counts per interval in the hour before; asked for with a rollout's first measurement only.
+    """
+
+    cell_seconds: float
+    cells: tuple[tuple[Cell, CellCounts | Uncountable], ...] = ()
+    trouble: Uncountable | None = None
+    queries: tuple[QueryResult, ...] = ()
+    history: tuple[Counts, ...] = ()
+
+
+def rules_of(analysis: Analysis) -> Rules:
+    """The numbers a rollout is judged by."""
+    statistics, errors = analysis.statistics, analysis.errors
+    return Rules(
+        alpha=float(statistics.false_rollback_rate),
+        beta=float(statistics.false_promotion_rate),
+        tolerate=float(statistics.tolerate_odds_ratio),
+        below=float(statistics.promote_below_odds_ratio),
+        limit=errors.max_share,
+        ignore_below=errors.ignore_below,
+    )
+
+
+class Judged(Protocol):
+    """What a revision is judged by and what is recorded of it: a rollout, or the watch over a promoted revision."""
+
+    revision: str
+    plan: Rollout
+    cell_milliseconds: int | None
+    evidence: dict[str, Any]
+
+    @property
+    def late_timeouts(self) -> bool:
+        """Time-outs of a higher weight may still come in."""
+
+
+def judged_now(status: ModelDeploymentStatus, now: datetime) -> tuple[Judged, float] | None:
+    """What is judged, if anything, and the moment (Unix seconds) from which requests count at the present weight."""
+    since, rollout = status.slots.a.in_force_since, status.rollout
+    if since is None or since > now:
+        return None
+    if rollout is None:
+        return (status.after_promotion, since.timestamp()) if status.after_promotion is not None else None
+    compared = min(status.slots.a.weight, status.slots.b.weight) > 0
+    return (rollout, since.timestamp()) if compared and rollout.phase in ("Stepping", "Promoting") else None
+
+
+def grid_of(judged: Judged, since: float, timeout_seconds: int, cell_seconds: float) -> Grid:
+    """Cells at the present weight; after a decrease late time-outs of the higher weight are let pass first."""
+    return Grid(since, cell_seconds, float(timeout_seconds) if judged.late_timeouts else 0.0)
+
+
+def judged_until(judged: Judged, since: float) -> float:
+    """End of what was judged, never before the present weight came in force."""
+    # The evidence holds it to the last digit; a date rounds it, and a cell could then seem to be judged already.
+    recorded = float(judged.evidence["judgedUntil"]) if judged.evidence else since
+    return max(recorded, since)
+
+
+def cell_seconds(judged: Judged) -> float:
+    """Length of the cells: as asked for, until the first measurement fixed it."""
+    if judged.cell_milliseconds is not None:
+        return judged.cell_milliseconds / 1000
+    return float(judged.plan.analysis.interval_seconds)
+
+
+def next_due(judged: Judged, since: float, timeout_seconds: int) -> float:
+    """Moment (Unix seconds) at which the next cell can be asked for."""
+    grid = grid_of(judged, since, timeout_seconds, cell_seconds(judged))
+    start = max(judged_until(judged, since), grid.counts_from)
+    return grid.boundary(grid.index_at_or_after(start) + 1) + SETTLE_SECONDS
