@@ -7,13 +7,17 @@ import json
 import statistics
 import sys
 import tempfile
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from queue import Queue
+from typing import Any, Self
 
 from kubernetes import watch
 from rich.console import Console
 from rich.table import Table
+from urllib3.exceptions import ProtocolError
 
 from lab.progress import Reporter
 from lab.trial import Cluster, Served, prepare_cluster
@@ -23,31 +27,50 @@ IDLE_SECONDS = 120
 REPORT = Path(__file__).parent.parent / "build" / "responsiveness.json"
 
 
+class FirstChildren:
+    """The moments at which ControllerRevisions were seen to appear, by a watch that is open all the time."""
+
+    def __init__(self, served: Served) -> None:
+        self._seen: Queue[float] = Queue()
+        self._served = served
+        self._watcher: Any = watch.Watch()  # type: ignore[no-untyped-call]
+        self._version = served.apps.list_namespaced_controller_revision(served.namespace).metadata.resource_version
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._follow, name="first children", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._watcher.stop()
+
+    def _follow(self) -> None:
+        listing = self._served.apps.list_namespaced_controller_revision
+        # The watch ends with the namespace, in the middle of its answer.
+        with suppress(ProtocolError):
+            for event in self._watcher.stream(listing, self._served.namespace, resource_version=self._version):
+                if event["type"] == "ADDED":
+                    self._seen.put(time.monotonic())
+
+    def next(self, *, within: float = 30) -> float:
+        """The moment (monotonic seconds) the next one appeared."""
+        return self._seen.get(timeout=within)
+
+
 def seconds_to_first_child(cluster: Cluster) -> list[float]:
-    """Seconds from writing a changed spec to the new revision's ControllerRevision, seen by a watch."""
+    """Seconds from just before a changed spec is written to the new revision's ControllerRevision, seen by a watch."""
     found = []
     with Served.in_new_namespace(cluster) as served:
         served.apply("echo-1")
         served.wait_ready()
-        for number in range(CHANGES):
-            document = served.document("echo-1")
-            document["spec"]["pod"] = {"annotations": {"change": str(number)}}
-            version = served.apps.list_namespaced_controller_revision(served.namespace).metadata.resource_version
-            watcher: Any = watch.Watch()  # type: ignore[no-untyped-call]
-            start = time.monotonic()
-            served.apply_document(document)
-            stream = watcher.stream(
-                served.apps.list_namespaced_controller_revision,
-                served.namespace,
-                resource_version=version,
-                timeout_seconds=30,
-            )
-            for event in stream:
-                if event["type"] == "ADDED":
-                    found.append(time.monotonic() - start)
-                    watcher.stop()
-            back = served.apply("echo-1")
-            served.wait(lambda served, wanted=back: _at_rest(served, wanted), "the candidate gone")  # type: ignore[misc]
+        with FirstChildren(served) as children:
+            for number in range(CHANGES):
+                document = served.document("echo-1")
+                document["spec"]["pod"] = {"annotations": {"change": str(number)}}
+                start = time.monotonic()
+                served.apply_document(document)
+                found.append(children.next() - start)
+                back = served.apply("echo-1")
+                served.wait(lambda served, wanted=back: _at_rest(served, wanted), "the candidate gone")  # type: ignore[misc]
     return found
 
 

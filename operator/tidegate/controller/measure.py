@@ -13,7 +13,15 @@ from tidegate.gateways import GatewayProfile
 from tidegate.judge.counts import CellCounts, Uncountable, count_cell, why_not_scraped
 from tidegate.judge.grid import LOOK_BEHIND_SECONDS, REACH_SECONDS, Grid, complete_cells, interval_length
 from tidegate.judge.queries import QueryResult, UserQuery, read_answer
-from tidegate.judge.samples import ProxySamples, Series, SlotSeries, group_by_proxy, scrape_times, successful
+from tidegate.judge.samples import (
+    ProxySamples,
+    Series,
+    SlotSeries,
+    group_by_proxy,
+    scrape_times,
+    stands_still,
+    successful,
+)
 from tidegate.judge.strata import Counts, pooled
 from tidegate.rollout.measuring import (
     SETTLE_SECONDS,
@@ -28,6 +36,10 @@ from tidegate.rollout.measuring import (
 from tidegate.rollout.observation import Observation
 from tidegate.rollout.queries import fill_in
 from tidegate.rollout.resource import Resource
+from tidegate.rollout.traffic import slot_to_be_drained
+
+QUIET_LOOK_SECONDS = 120
+"""How far back is looked for the last two scrapes of each proxy."""
 
 
 class Metrics(Protocol):
@@ -61,6 +73,26 @@ class Measurer:
         except MetricsUnavailable as error:
             trouble = Uncountable("MetricsUnavailable", f"{error.reason}: {error.message}")
             return Measurement(cell_seconds=cell_seconds(judged), trouble=trouble)
+
+    async def quiet(self, resource: Resource, now: datetime) -> dict[Letter, bool]:
+        """Whether every proxy has stopped sending requests to the slot that is to be drained; empty for no such slot.
+
+        Empty as well where the proxies' counters cannot be read.
+        """
+        letter = slot_to_be_drained(resource.spec, resource.status, now)
+        if letter is None:
+            return {}
+        owner, evaluation = resource.owner, now.timestamp()
+        query = self._profile.query(owner.namespace, owner.name, QUIET_LOOK_SECONDS)
+        try:
+            series = await self._metrics.range_samples(query, evaluation)
+        except MetricsUnavailable:
+            return {}
+        presence = [item for item in series if item.labels["__name__"] == self._profile.presence]
+        proxies = group_by_proxy(presence, self._slot(resource, series, letter), SlotSeries())
+        slot = resource.status.slots.a if letter == "a" else resource.status.slots.b
+        found = stands_still(proxies, slot.in_force_since.timestamp() if slot.in_force_since else evaluation)
+        return {} if found is None else {letter: found}
 
     async def _measure(self, resource: Resource, judged: Judged, since: float, evaluation: float) -> Measurement | None:
         first = judged.cell_milliseconds is None

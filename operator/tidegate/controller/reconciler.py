@@ -80,8 +80,9 @@ class Reconciler:
         except ValidationError as error:
             return await self._refuse(body, error)
         seen, there = await observe(self._kube, resource)
-        seen = replace(seen, refused=self._refused.get((namespace, name), {}))
         now = self._clock()
+        quiet = await self._measurer.quiet(resource, now)
+        seen = replace(seen, quiet=quiet, refused=self._refused.get((namespace, name), {}))
         measured = await self._measurer.measure(resource, seen, now)
         planned = plan(resource, seen, measured, now)
         await self._record(body, resource, planned)

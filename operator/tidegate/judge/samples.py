@@ -8,6 +8,9 @@ Sample = tuple[float, float]
 """Time in seconds, value."""
 ProxyKey = Callable[[Mapping[str, str]], str]
 
+STALE_AFTER_SCRAPES = 2.0
+"""A proxy that was not scraped for so many of its own scrape intervals is not up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -108,3 +111,38 @@ def scrape_times(proxies: Iterable[ProxySamples]) -> list[float]:
 def successful(up: Series) -> list[float]:
     """Times at which an `up` series says that the target was scraped."""
     return [moment for moment, value in up.samples if value == 1.0]
+
+
+def stands_still(proxies: Sequence[ProxySamples], since: float) -> bool | None:
+    """Whether no proxy's candidate counters moved between its last two scrapes; None where that cannot be told.
+
+    Counters that are gone stand still: a proxy drops those of a backend it no longer has.
+
+    Parameters
+    ----------
+    since
+        Only scrapes from then on (seconds) tell anything.
+    """
+    newest = max(scrape_times(proxies), default=0.0)
+    pairs = [_last_two(proxy, newest) for proxy in proxies]
+    if not pairs or any(pair is None or pair[0] < since for pair in pairs):
+        return None
+    return not any(
+        _moved(series, *pair)
+        for proxy, pair in zip(proxies, pairs, strict=True)
+        if pair is not None
+        for series in proxy.candidate.finished
+    )
+
+
+def _last_two(proxy: ProxySamples, newest: float) -> tuple[float, float] | None:
+    """The proxy's last two scrapes; None where there are none, or where it has not been scraped for a while."""
+    scrapes = scrape_times([proxy])[-2:]
+    if len(scrapes) < 2 or newest - scrapes[1] > STALE_AFTER_SCRAPES * (scrapes[1] - scrapes[0]):
+        return None
+    return scrapes[0], scrapes[1]
+
+
+def _moved(series: Series, before: float, after: float) -> bool:
+    values = dict(series.samples)
+    return after in values and values[after] != values.get(before, 0.0)

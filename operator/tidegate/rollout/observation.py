@@ -84,6 +84,9 @@ class Observation:
         Objects that bear a name we need and are controlled by somebody else, as ``Kind name``.
     missing_config_map
         Name of the ConfigMap the desired revision copies, where it does not exist.
+    quiet
+        Slot letter to whether every proxy was seen to have stopped sending it requests; absent where that was not asked
+        or could not be told.
     refused
         Objects that the API server last refused to have written, as ``Kind name``, to its words.
     """
@@ -97,6 +100,7 @@ class Observation:
     route: Route = Route()
     names_taken: tuple[str, ...] = ()
     missing_config_map: str = ""
+    quiet: Mapping[Letter, bool] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
 
     def pods_of(self, revision: str) -> list[Pod]:

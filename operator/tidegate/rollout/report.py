@@ -155,10 +155,13 @@ def _withdrawing(draft: Draft) -> Why | None:
     if rollout is None or rollout.withdraw is None:
         return None
     taken_back = rollout.withdraw
+    letter = draft.letter_of(rollout.revision)
+    quiet = draft.seen.quiet.get(letter, True) if letter else True
+    still = "" if quiet else ". A proxy still sends it requests at weight 0: its pods stay until that ends"
     if taken_back.reject and traffic_is_away(draft):
-        return Why("Stalled", "RolledBack", f"{rollout.revision}: {taken_back.reason}: {taken_back.message}")
+        return Why("Stalled", "RolledBack", f"{rollout.revision}: {taken_back.reason}: {taken_back.message}{still}")
     name = "RollingBack" if taken_back.reject else taken_back.reason
-    return Why("Reconciling", name, f"{rollout.revision}: {taken_back.message}")
+    return Why("Reconciling", name, f"{rollout.revision}: {taken_back.message}{still}")
 
 
 def _undoing(draft: Draft) -> Why | None:

@@ -1,8 +1,10 @@
 """Moving weights: what is written, when it is in force, and never more than the ready pods may carry."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from tidegate.api.names import LETTERS
+from tidegate.api.names import LETTERS, Letter
+from tidegate.api.spec import ModelDeploymentSpec
+from tidegate.api.status import ModelDeploymentStatus, Slot
 from tidegate.rollout.capacity import ENTRY, WHOLE, next_weight, share
 from tidegate.rollout.draft import Draft
 
@@ -13,6 +15,9 @@ LEAVE_SECONDS = 30.0
 """How long the last part in a million waits for the gateway before the slot leaves the route all the same."""
 
 DRAIN_MARGIN_SECONDS = 10.0
+DRAIN_BLIND_SECONDS = 60.0
+"""Least time at weight 0 where the proxies' counters cannot be read: one of them may lag behind."""
+DRAIN_RETRY_SECONDS = 2.0
 
 
 def observe_route(draft: Draft) -> None:
@@ -137,23 +142,48 @@ def full_size(draft: Draft) -> int:
     return draft.resource.spec.replicas
 
 
-def drained_at_latest(draft: Draft) -> timedelta:
-    """How long a slot must have been at weight 0, in force, before its pods may go."""
-    return timedelta(seconds=draft.resource.spec.traffic.timeout_seconds + DRAIN_MARGIN_SECONDS)
+def request_seconds(spec: ModelDeploymentSpec) -> timedelta:
+    """How long after its weight came to 0 a slot may still have requests under way."""
+    return timedelta(seconds=spec.traffic.timeout_seconds + DRAIN_MARGIN_SECONDS)
+
+
+def slot_to_be_drained(spec: ModelDeploymentSpec, status: ModelDeploymentStatus, now: datetime) -> Letter | None:
+    """The slot whose revision may go as soon as no proxy sends it requests any more; None for none."""
+    withdrawn = (
+        status.rollout.revision if status.rollout is not None and status.rollout.phase == "Withdrawing" else None
+    )
+    kept_until = status.keep_previous_until
+    expired = status.previous if kept_until is not None and kept_until <= now else None
+    slots: dict[Letter, Slot] = {"a": status.slots.a, "b": status.slots.b}
+    for letter, slot in slots.items():
+        if slot.revision is None or slot.revision not in (withdrawn, expired) or slot.weight != 0:
+            continue
+        if slot.in_force_since is not None and slot.in_force_since + request_seconds(spec) <= now:
+            return letter
+    return None
 
 
 def drained(draft: Draft, revision: str) -> bool:
-    """The slot of `revision` has had weight 0 in force for as long as a request can take."""
+    """No request is under way to the slot of `revision` any more.
+
+    Its weight has been 0 in force for as long as a request can take, and every proxy was seen to have stopped sending
+    it any; where that cannot be told, it has been 0 for long enough that a proxy that lags behind has caught up.
+    """
     letter = draft.letter_of(revision)
     if letter is None or draft.status.stable is None:
         return True
-    slot = draft.slot(letter)
+    slot, quiet = draft.slot(letter), draft.seen.quiet.get(letter)
     if slot.weight != 0 or slot.in_force_since is None:
         return False
-    done = slot.in_force_since + drained_at_latest(draft)
-    if done > draft.now:
-        draft.wake_at(done)
-    return done <= draft.now
+    asked = slot.in_force_since + request_seconds(draft.resource.spec)
+    if asked > draft.now:
+        draft.wake_at(asked)
+        return False
+    blind = max(asked, slot.in_force_since + timedelta(seconds=DRAIN_BLIND_SECONDS))
+    if quiet or (quiet is None and blind <= draft.now):
+        return True
+    draft.wake_in(DRAIN_RETRY_SECONDS)
+    return False
 
 
 def percent(weight: int) -> str:

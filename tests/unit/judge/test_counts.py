@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.judge.builders import FEW_EXAMPLES, cell, counted, proxy, series, slot, stratum, up
 from tidegate.judge.counts import CellCounts, Problem, ProblemKind, Uncountable, count_cell, why_not_scraped
 from tidegate.judge.grid import Grid, complete_cells
-from tidegate.judge.samples import ProxySamples, Series, SlotSeries, group_by_proxy, scrape_times
+from tidegate.judge.samples import ProxySamples, Series, SlotSeries, group_by_proxy, scrape_times, stands_still
 from tidegate.judge.strata import Counts, Stratum
 
 QUIET = slot()
@@ -270,3 +270,32 @@ def test_counts_are_the_same_however_the_polling_is_cut(seed: int, polls: list[f
         return found
 
     assert judged([*sorted(polls), 300.0]) == judged([300.0])
+
+
+@pytest.mark.parametrize(
+    ("finished", "since", "expected"),
+    [
+        ({5: 10, 10: 20, 15: 30, 20: 30}, 10, True),
+        ({5: 10, 10: 20, 15: 30, 20: 31}, 10, False),
+        ({5: 10, 10: 20, 15: 30}, 10, True),
+        ({5: 10, 10: 20}, 10, True),
+        ({20: 2}, 10, False),
+        ({}, 10, True),
+        ({5: 10, 10: 20, 15: 30, 20: 30}, 16, None),
+    ],
+    ids=["flat", "moves", "gone since the last scrape", "gone before", "just appeared", "never there", "too early"],
+)
+def test_s32c_a_slot_stands_still_between_the_last_two_scrapes(
+    finished: Mapping[float, float], since: float, expected: bool | None
+) -> None:
+    assert stands_still([proxy([TARGET], slot(finished), QUIET)], since) is expected
+
+
+def test_s32c_one_proxy_that_lags_or_is_not_scraped_any_more_is_enough() -> None:
+    still = proxy([TARGET], slot({10: 5, 15: 5, 20: 5}), QUIET)
+    moving = proxy([TARGET], slot({10: 5, 15: 5, 20: 6}), QUIET)
+    lost = proxy([up(0, 5)], slot({0: 1, 5: 9}), QUIET)
+    assert stands_still([still, still], 0) is True
+    assert stands_still([still, moving], 0) is False
+    assert stands_still([still, lost], 0) is None
+    assert stands_still([], 0) is None

@@ -227,3 +227,27 @@ def test_a_slot_does_not_leave_the_route_before_its_last_part_in_a_million_was_w
     world.settle()
     world.pass_time(60)
     assert [weights["b"] for weights in world.weights_written[before:]] == [1, 0]
+
+
+@pytest.mark.parametrize("who", ["candidate", "previous"])
+@pytest.mark.parametrize(("quiet", "least", "most"), [(True, 15, 25), (None, 60, 75)])
+def test_s32c_a_slot_is_given_up_once_no_proxy_sends_it_requests(
+    who: str, quiet: bool | None, least: float, most: float
+) -> None:
+    world, candidate = rollout_to(50_000)
+    gone = candidate if who == "candidate" else world.status.stable or ""
+    if who == "candidate":
+        world.annotate("abort", f"{candidate}/1")
+        world.run_until(lambda world: world.weight_of(candidate) == 0)
+    else:
+        world.run_until(lambda world: world.status.stable == candidate)
+        world.status.keep_previous_until = world.now
+    world.quiet = False
+    world.pass_time(300)
+    assert gone in world._deployments
+    if who == "candidate":
+        assert "still sends it requests" in next(c.message for c in world.status.conditions if c.type == "Ready")
+    world.status.slots.a.in_force_since = world.status.slots.b.in_force_since = world.now
+    world.quiet = quiet
+    taken = world.run_until(lambda world: gone not in world._deployments)
+    assert least <= taken <= most

@@ -25,6 +25,7 @@ from tidegate.rollout.measuring import (
     next_due,
 )
 from tidegate.rollout.observation import Observation, Pod, Route
+from tidegate.rollout.traffic import slot_to_be_drained
 
 NAME = "filetype"
 
@@ -81,6 +82,7 @@ class World:
     problems: tuple[Problem, ...] = ()
     names_taken: tuple[str, ...] = ()
     missing_config_map: str = ""
+    quiet: bool | None = True
     _selected: dict[str, str | None] = field(default_factory=dict)
     _weights: dict[Letter, int] | None = None
     _deployments: dict[str, int] = field(default_factory=dict)
@@ -132,7 +134,12 @@ class World:
             route=self._route(),
             names_taken=self.names_taken,
             missing_config_map=self.missing_config_map,
+            quiet=self._quiet(),
         )
+
+    def _quiet(self) -> dict[Letter, bool]:
+        letter = slot_to_be_drained(self.spec, self.status, self.now)
+        return {} if letter is None or self.quiet is None else {letter: self.quiet}
 
     def _route(self) -> Route:
         if self._weights is None:
