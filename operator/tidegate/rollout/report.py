@@ -9,10 +9,11 @@ from datetime import timedelta
 from typing import Literal, NamedTuple
 
 from tidegate.api.conditions import set_condition
-from tidegate.api.names import LABEL_MODELDEPLOYMENT
-from tidegate.api.status import Address
+from tidegate.api.names import LABEL_MODELDEPLOYMENT, annotation
+from tidegate.api.status import Address, RolloutStatus
 from tidegate.rollout.draft import Draft
 from tidegate.rollout.failures import Trouble
+from tidegate.rollout.phases.loading import given_up_at
 from tidegate.rollout.phases.withdrawing import traffic_is_away
 from tidegate.rollout.steps import step_name
 from tidegate.rollout.traffic import candidate_weight, percent
@@ -146,7 +147,8 @@ def _stable_not_ready(draft: Draft) -> Why | None:
     rollout, stable = draft.status.rollout, draft.status.stable
     if rollout is None or stable is None or draft.ready(stable) > 0:
         return None
-    message = f"no pod of {stable} is ready: weights stay as they are; fix stable, or annotate promote"
+    otherwise = f"{annotation('promote')}={rollout.revision}/<id> to give {rollout.revision} all traffic"
+    message = f"no pod of {stable} is ready: weights stay as they are. Repair {stable}, or annotate {otherwise}"
     return Why("Stalled", "StableNotReady", message)
 
 
@@ -215,14 +217,25 @@ def _rollout(draft: Draft) -> Why | None:
         return None
     trouble = draft.trouble(rollout.revision, served=rollout.phase != "Loading")
     if trouble is not None:
-        return _troubled(trouble)
-    words = rollout.message or _phase_words(draft)
+        until = given_up_at(draft, trouble)
+        deadline = f"; given up at {until:%Y-%m-%d %H:%M:%S} UTC" if until is not None else ""
+        return Why("Reconciling", trouble.reason, f"{rollout.revision}: {trouble.message}{deadline}")
+    words = _phase_words(draft)
     return Why("Reconciling", rollout.phase, f"{rollout.revision} at {percent(candidate_weight(draft))}: {words}")
 
 
 def _phase_words(draft: Draft) -> str:
     rollout = draft.status.rollout
     assert rollout is not None
+    if rollout.phase == "Stepping" and rollout.hold is not None:
+        return f"held, {rollout.hold.reason}: {rollout.hold.message}"
+    words, pods = rollout.message, _pods_ready(draft, rollout)
+    if rollout.phase == "Stepping":
+        return words or "the next interval is being counted"
+    return f"{words}; {pods}" if words else pods
+
+
+def _pods_ready(draft: Draft, rollout: RolloutStatus) -> str:
     entry = draft.revision_status(rollout.revision)
     wanted = entry.replicas if entry else 0
     creating = [pod.name for pod in draft.seen.pods_of(rollout.revision) if pod.creating]

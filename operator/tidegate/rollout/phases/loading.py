@@ -1,6 +1,6 @@
 """Phase Loading: the candidate's pods start and load the model; no traffic is asked for yet."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tidegate.api.status import Held
 from tidegate.rollout.draft import Draft
@@ -34,11 +34,19 @@ def failed(draft: Draft) -> bool:
     return trouble.kind == "Capacity" and _waited_too_long(draft, trouble)
 
 
+def given_up_at(draft: Draft, trouble: Trouble) -> datetime | None:
+    """When a candidate that finds no room is given up; None where there is no deadline."""
+    rollout = draft.status.rollout
+    if rollout is None or trouble.kind != "Capacity" or rollout.phase != "Loading" or draft.suspended:
+        return None
+    return rollout.phase_since + timedelta(seconds=rollout.plan.capacity.wait_seconds)
+
+
 def _waited_too_long(draft: Draft, trouble: Trouble) -> bool:
     rollout = draft.status.rollout
     assert rollout is not None
-    deadline = rollout.phase_since + timedelta(seconds=rollout.plan.capacity.wait_seconds)
-    if rollout.phase != "Loading" or draft.suspended:
+    deadline = given_up_at(draft, trouble)
+    if deadline is None:
         return False
     if deadline > draft.now:
         draft.wake_at(deadline)

@@ -20,7 +20,7 @@ def promote(draft: Draft, reason: str, message: str) -> None:
     draft.decide("Promote", reason, message, rollout.revision)
     draft.tell("Promoting", f"{rollout.revision}: {message}")
     rollout.phase, rollout.phase_since = "Promoting", draft.now
-    rollout.paused, rollout.paused_by = False, None
+    rollout.paused, rollout.paused_by, rollout.message = False, None, message
 
 
 def promoting(draft: Draft) -> None:
