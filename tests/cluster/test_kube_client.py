@@ -10,7 +10,7 @@ from kubernetes import client
 from kubernetes.aio.client.configuration import Configuration
 
 from tidegate.api.names import API_GROUP, KIND, LABEL_MODELDEPLOYMENT, VERSION
-from tidegate.clients.errors import Conflict, Forbidden, Invalid, KindMissing, NotFound
+from tidegate.clients.errors import AlreadyExists, Conflict, Forbidden, Invalid, KindMissing, NotFound
 from tidegate.clients.kube import Kube
 from tidegate.clients.login import load_configuration
 from tidegate.clients.transport import Transport
@@ -133,6 +133,39 @@ async def test_status_is_fenced_and_keeps_to_status(kube: Kube, namespace: str) 
         await kube.replace_status({**read, "status": {"stable": "filetype-2"}})
     again = await kube.replace_status({**written})
     assert again["metadata"]["resourceVersion"] == written["metadata"]["resourceVersion"]
+
+
+def lease(namespace: str, holder: str, **metadata: Any) -> Document:
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": "tidegate", "namespace": namespace} | metadata,
+        "spec": {"holderIdentity": holder, "leaseDurationSeconds": 10},
+    }
+
+
+async def test_a_lease_is_made_by_an_update_and_then_fenced(kube: Kube, namespace: str) -> None:
+    made = await kube.replace(lease(namespace, "one"))
+    with pytest.raises(AlreadyExists):
+        await kube.replace(lease(namespace, "two"))
+    renewed = await kube.replace({**made, "spec": {**made["spec"], "holderIdentity": ""}})
+    assert renewed["spec"]["holderIdentity"] == ""
+    with pytest.raises(Conflict):
+        await kube.replace(made)
+    await kube.delete("Lease", namespace, "tidegate")
+    with pytest.raises(Conflict):
+        await kube.replace(renewed)
+    assert await kube.get("Lease", namespace, "tidegate") is None
+    with pytest.raises(Invalid, match="leaseDurationSeconds") as caught:
+        await kube.replace({**made, "metadata": lease(namespace, "")["metadata"], "spec": {"leaseDurationSeconds": 0}})
+    assert type(caught.value) is Invalid
+
+
+async def test_of_many_who_make_a_lease_one_does(kube: Kube, namespace: str) -> None:
+    made = await asyncio.gather(
+        *(kube.replace(lease(namespace, str(number))) for number in range(8)), return_exceptions=True
+    )
+    assert sorted(type(one).__name__ for one in made) == ["AlreadyExists"] * 7 + ["dict"]
 
 
 async def test_only_the_object_meant_is_deleted(kube: Kube, namespace: str) -> None:

@@ -87,6 +87,10 @@ class Invalid(ApiError):
     """400, 422 and the like: the server refused the document; the message holds its words."""
 
 
+class LeadershipLost(TidegateError):
+    """This replica does not lead, or leads no longer: what it wanted to write was not sent."""
+
+
 class LoginFailed(TidegateError):
     """There is no usable configuration to reach a cluster with."""
 

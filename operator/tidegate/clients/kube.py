@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tidegate.api.names import API_GROUP, FIELD_MANAGER
-from tidegate.clients.errors import Invalid, KindMissing, NotFound, TidegateError
+from tidegate.clients.errors import AlreadyExists, Invalid, KindMissing, NotFound, TidegateError
 from tidegate.clients.kinds import KINDS, kind_of
 from tidegate.clients.login import load_configuration
 from tidegate.clients.transport import (
@@ -15,10 +15,13 @@ from tidegate.clients.transport import (
     JSON,
     MERGE_PATCH,
     METADATA_LIST,
+    TIMEOUT_SECONDS,
     Document,
+    Guard,
     Observer,
     Request,
     Transport,
+    allow,
     ignore,
     request_for,
 )
@@ -39,8 +42,20 @@ class Kube:
         self._transport = transport
 
     @classmethod
-    async def connect(cls, context: str | None = None, *, observe: Observer = ignore) -> "Kube":
+    async def connect(
+        cls,
+        context: str | None = None,
+        *,
+        observe: Observer = ignore,
+        guard: Guard = allow,
+        timeout: float = TIMEOUT_SECONDS,
+    ) -> "Kube":
         """Log in with what this process has (see `load_configuration`); sends nothing yet.
+
+        Parameters
+        ----------
+        observe, guard, timeout
+            See `tidegate.clients.transport.Transport`. A write that the guard does not let pass raises what it raises.
 
         Raises
         ------
@@ -48,7 +63,15 @@ class Kube:
             If there is neither a kubeconfig nor a service account.
         """
         configuration = await load_configuration(context)
-        return cls(Transport(configuration, reload=lambda: load_configuration(context), observe=observe))
+        return cls(
+            Transport(
+                configuration,
+                reload=lambda: load_configuration(context),
+                timeout=timeout,
+                observe=observe,
+                guard=guard,
+            )
+        )
 
     async def __aenter__(self) -> "Kube":
         return self
@@ -148,6 +171,34 @@ class Kube:
                 body=obj,
             )
         )
+
+    async def replace(self, obj: Mapping[str, Any]) -> Document:
+        """Write the whole of `obj`, of a kind that may be made by an update as a Lease may; return it as stored.
+
+        With a ``metadata.resourceVersion`` the object must still be at it, without one it must not exist yet.
+
+        Raises
+        ------
+        Conflict
+            If the object is no longer at that resourceVersion, or is gone.
+        AlreadyExists
+            If there is one although `obj` names no resourceVersion.
+        """
+        kind, metadata = kind_of(obj), obj["metadata"]
+        request = Request(
+            verb="update",
+            method="PUT",
+            kind=kind,
+            path=kind.path(metadata["namespace"], metadata["name"]),
+            query={"fieldManager": FIELD_MANAGER},
+            body=obj,
+        )
+        try:
+            return await self._transport.document(request)
+        except Invalid as error:
+            if any(cause.field == "metadata.resourceVersion" for cause in error.causes):
+                raise AlreadyExists(str(error), code=error.code, causes=error.causes) from error
+            raise
 
     async def scale(self, kind: str, namespace: str, name: str, replicas: int, *, version: str) -> None:
         """Set the number of replicas through /scale.

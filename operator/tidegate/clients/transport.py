@@ -17,6 +17,8 @@ from tidegate.clients.kinds import KINDS, Kind
 
 Document = dict[str, Any]
 Observer = Callable[[str, str, str], None]
+Guard = Callable[[], None]
+"""Raises `tidegate.clients.errors.LeadershipLost` where this process may not write (any more)."""
 
 JSON = "application/json"
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -57,6 +59,10 @@ def ignore(verb: str, kind: str, code: str) -> None:
     """Observe nothing."""
 
 
+def allow() -> None:
+    """Let every write pass."""
+
+
 def request_for(
     verb: str,
     method: str,
@@ -84,6 +90,8 @@ class Transport:
         Seconds for one HTTP exchange, from connecting to the last byte.
     observe
         Told verb, kind and HTTP code (``error`` where there was none) of every exchange.
+    guard
+        Asked before everything that is sent and is not a mere read, a second attempt included.
     """
 
     def __init__(
@@ -93,11 +101,13 @@ class Transport:
         reload: Callable[[], Awaitable[Configuration]],
         timeout: float = TIMEOUT_SECONDS,
         observe: Observer = ignore,
+        guard: Guard = allow,
     ) -> None:
         self._api = ApiClient(configuration)
         self._reload = reload
         self._timeout = timeout
         self._observe = observe
+        self._guard = guard
 
     async def close(self) -> None:
         """Close the connections."""
@@ -133,6 +143,8 @@ class Transport:
         return answer.body
 
     async def _send(self, request: Request) -> _Answer:
+        if request.method != "GET":
+            self._guard()
         code = "error"
         address = self._api.configuration.host
         try:
