@@ -7,10 +7,12 @@ from pathlib import Path
 
 from lab.images import OPERATOR_IMAGE, TRITON_IMAGE, import_images, import_model, operator_image
 from lab.instance import Instance
+from lab.kubectl import Kubectl
 from lab.models import build, reference
 from lab.namespaces import Namespaces
 from lab.progress import Reporter
 from lab.shell import run
+from lab.waiting import wait_until
 
 REPOSITORY = Path(__file__).parent.parent
 CHART = REPOSITORY / "charts" / "tidegate"
@@ -49,7 +51,7 @@ def provide_models(instance: Instance, programs: Path, images: Iterable[ModelIma
 
 
 def install_operator(instance: Instance, programs: Path, reporter: Reporter) -> None:
-    """Build the operator's image, put it on the node, and install or upgrade the chart until the operator is ready."""
+    """Put the operator's image on the node, install or upgrade the chart, and wait until a pod of that image leads."""
     image = operator_image(reporter)
     with reporter.step("import operator image"):
         import_images(Namespaces(instance), programs, [image])
@@ -63,6 +65,20 @@ def install_operator(instance: Instance, programs: Path, reporter: Reporter) -> 
             environment=helm_homes(instance),
             timeout_seconds=READY_SECONDS + 30,
         )
+        kubectl = Kubectl(instance, programs)
+        wait_until("an operator of this tree that leads", lambda: no_leader(kubectl), seconds=READY_SECONDS)
+
+
+def no_leader(kubectl: Kubectl) -> str | None:
+    """Return who leads instead of a pod that is there to stay, None once such a pod leads."""
+    place = f"--namespace={NAMESPACE}"
+    lease = json.loads(kubectl("get", "lease", RELEASE, place, "--ignore-not-found", "--output=json") or "{}")
+    holder = lease.get("spec", {}).get("holderIdentity", "")
+    pods = kubectl.get("pods", place, f"--selector=app.kubernetes.io/instance={RELEASE}")["items"]
+    staying = [pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    if any(holder.startswith(f"{name}_") for name in staying):
+        return None
+    return f"the Lease is held by {holder or 'nobody'}, expected one of {', '.join(staying)}"
 
 
 def chart_values(image_digest: str) -> dict[str, object]:

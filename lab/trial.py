@@ -6,6 +6,7 @@ import re
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -44,15 +45,19 @@ class Cluster:
     kubectl: Kubectl
 
     def operator_requests(self) -> dict[str, float]:
-        """Requests the operator has made of the API server so far, by its own count; watches are not in it."""
+        """Requests all replicas have made of the API server so far, by their own count; watches and Lease aside."""
         core: Any = client.CoreV1Api(self.api)
         pods = core.list_pod_for_all_namespaces(label_selector="app.kubernetes.io/name=tidegate").items
-        running = next(pod for pod in pods if pod.status.phase == "Running" and not pod.metadata.deletion_timestamp)
-        text = core.connect_get_namespaced_pod_proxy_with_path(
-            f"{running.metadata.name}:8080", running.metadata.namespace, "metrics"
-        )
-        lines = re.findall(r"^tidegate_api_requests_total\{([^}]*)\} (\S+)$", text, re.MULTILINE)
-        return {labels: float(value) for labels, value in lines}
+        total: Counter[str] = Counter()
+        for pod in pods:
+            if pod.status.phase != "Running" or pod.metadata.deletion_timestamp:
+                continue
+            text = core.connect_get_namespaced_pod_proxy_with_path(
+                f"{pod.metadata.name}:8080", pod.metadata.namespace, "metrics"
+            )
+            lines = re.findall(r"^tidegate_api_requests_total\{([^}]*)\} (\S+)$", text, re.MULTILINE)
+            total.update({labels: float(value) for labels, value in lines if 'kind="Lease"' not in labels})
+        return dict(total)
 
     def served_requests(self, group: str) -> dict[str, float]:
         """Requests about an API group the API server has answered so far, by its own count; watches are not in it."""

@@ -8,10 +8,16 @@ from typing import Any
 import pytest
 import yaml
 from kubernetes import client
+from kubernetes.aio.client.configuration import Configuration
 
 from lab.builds import kubernetes_programs
 from lab.progress import Reporter
-from tidegate.controller.settings import Settings, parse_settings
+from tidegate.clients.errors import Forbidden
+from tidegate.clients.kube import Kube
+from tidegate.clients.login import load_configuration
+from tidegate.clients.transport import Transport
+from tidegate.controller.leader import Elector
+from tidegate.controller.settings import Settings, lease_of, parse_settings
 
 CHART = Path(__file__).parents[2] / "charts" / "tidegate"
 RELEASE = "tidegate"
@@ -23,7 +29,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "namespaced": {"namespaces": ["default", "kube-public"]},
     "monitored": {"metrics": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}},
     "own service account": {"serviceAccount": {"create": False, "name": "somebody"}},
-    "no extras": {"crds": {"install": False}, "rbac": {"aggregate": False}},
+    "no extras": {"crds": {"install": False}, "rbac": {"aggregate": False}, "replicas": 1},
     "everything set": {
         "prometheus": {
             "url": "https://mimir.example.com/prometheus",
@@ -39,6 +45,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "logLevel": "DEBUG",
         "image": {"repository": "registry.example.com/tidegate", "tag": "1.2.3", "pullPolicy": "Always"},
         "imagePullSecrets": [{"name": "registry"}],
+        "replicas": 3,
         "resources": {"limits": {"cpu": "1"}},
         "podLabels": {"team": "ml"},
         "podAnnotations": {"example.com/a": "b"},
@@ -127,6 +134,7 @@ def test_the_operator_takes_the_configuration_it_is_given(programs: Path, tmp_pa
         assert (settings.workers, settings.resync_seconds, settings.log_level) == (3, 86400, "DEBUG")
     elif name != "namespaced":
         assert settings == Settings()
+    assert lease_of(settings, {"POD_NAMESPACE": "tg"}) == ("tg", RELEASE)
 
 
 @pytest.mark.parametrize(
@@ -136,6 +144,8 @@ def test_the_operator_takes_the_configuration_it_is_given(programs: Path, tmp_pa
         ({"prometheus": {"adress": "http://x"}}, "additional properties 'adress' not allowed"),
         ({"prometheus": {"url": "prometheus:9090"}}, "/prometheus/url"),
         ({"namespaces": ["Team_A"]}, "/namespaces/0"),
+        ({"replicas": -1}, "/replicas"),
+        ({"replicas": 1.5}, "/replicas"),
         ({"serviceAccount": {"create": False}}, "serviceAccount.name: needed where serviceAccount.create is false"),
     ],
 )
@@ -155,8 +165,29 @@ def test_the_pod_is_restricted_and_restarts_with_its_configuration(programs: Pat
         checksums.add(template["metadata"]["annotations"]["checksum/configuration"])
         assert template["metadata"]["labels"]["app.kubernetes.io/name"] == "tidegate"
         assert template["spec"]["containers"][0]["ports"] == [{"name": "metrics", "containerPort": 8080}]
-        assert deployment["spec"]["strategy"] == {"type": "Recreate"}
     assert len(checksums) == 2
+
+
+@pytest.mark.parametrize(("replicas", "budgets"), [(0, 0), (1, 0), (2, 1), (3, 1)])
+def test_one_stands_by_whatever_happens_to_another(programs: Path, tmp_path: Path, replicas: int, budgets: int) -> None:
+    documents = render(programs, tmp_path, "tg", {"replicas": replicas})
+    (deployment,) = of_kind(documents, "Deployment")
+    spec = deployment["spec"]
+    assert spec["replicas"] == replicas
+    assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+    (spread,) = spec["template"]["spec"]["topologySpreadConstraints"]
+    assert spread["labelSelector"] == spec["selector"]
+    found = of_kind(documents, "PodDisruptionBudget")
+    assert [(one["spec"]["maxUnavailable"], one["spec"]["selector"]) for one in found] == [
+        (1, spec["selector"])
+    ] * budgets
+
+
+def test_the_pod_says_where_the_lease_is(programs: Path, tmp_path: Path) -> None:
+    (deployment,) = of_kind(render(programs, tmp_path, "tg", {}), "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    environment = {entry["name"]: entry for entry in container["env"]}
+    assert environment["POD_NAMESPACE"]["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.namespace"}}
 
 
 def test_the_definition_is_kept_when_the_release_is_removed(programs: Path, tmp_path: Path) -> None:
@@ -170,6 +201,7 @@ def test_the_alerts_say_what_to_do(programs: Path, tmp_path: Path) -> None:
     alerts = {alert["alert"]: alert for alert in rule["spec"]["groups"][0]["rules"]}
     assert set(alerts) == {
         "TidegateDown",
+        "TidegateNoLeader",
         "TidegateReconcileErrors",
         "TidegateQueueStuck",
         "TidegatePrometheusUnavailable",
@@ -204,6 +236,7 @@ REFUSED = [
     ("apiextensions.k8s.io", "customresourcedefinitions", "", "get list watch"),
     ("rbac.authorization.k8s.io", "clusterroles", "", "get bind escalate"),
     ("gateway.networking.k8s.io", "gateways", "", "patch"),
+    ("coordination.k8s.io", "leases", "", "get list watch create update patch delete"),
 ]
 
 
@@ -223,6 +256,49 @@ def test_the_role_is_what_the_operator_needs_and_no_more(
         assert {action: _may(api, user, action) for action in expected} == expected
     finally:
         _remove_roles(api, documents)
+
+
+@pytest.mark.parametrize("namespaced", [False, True])
+async def test_the_role_suffices_to_lead_and_covers_no_other_lease(
+    programs: Path, tmp_path: Path, api: Any, control_plane: Path, namespace: str, namespaced: bool
+) -> None:
+    documents = render(programs, tmp_path, namespace, {"namespaces": ["default"]} if namespaced else {})
+    _apply_roles(api, documents)
+    try:
+        async with Kube(await _transport_of_service_account(api, control_plane, namespace)) as kube:
+            for holder in ("one", "two"):
+                elector = Elector(kube, namespace, RELEASE, identity=holder)
+                await elector.acquire()
+                assert elector.leading
+                await elector.release()
+            lease = await kube.get("Lease", namespace, RELEASE)
+            assert lease is not None
+            assert (lease["spec"]["holderIdentity"], lease["spec"]["leaseTransitions"]) == ("", 1)
+            for place in ((namespace, "other"), ("default", RELEASE)):
+                with pytest.raises(Forbidden):
+                    await kube.get("Lease", *place)
+                with pytest.raises(Forbidden):
+                    await kube.replace({**lease, "metadata": dict(zip(("namespace", "name"), place, strict=True))})
+            with pytest.raises(Forbidden):
+                await kube.list("Lease", namespace)
+            with pytest.raises(Forbidden):
+                await kube.delete("Lease", namespace, RELEASE)
+    finally:
+        _remove_roles(api, documents)
+
+
+async def _transport_of_service_account(api: Any, control_plane: Path, namespace: str) -> Transport:
+    core: Any = client.CoreV1Api(api)
+    core.create_namespaced_service_account(namespace, {"metadata": {"name": RELEASE}})
+    token = core.create_namespaced_service_account_token(RELEASE, namespace, {"spec": {}}).status.token
+    configuration = await load_configuration(environ={"KUBECONFIG": str(control_plane)})
+    configuration.cert_file = configuration.key_file = None
+    configuration.api_key["BearerToken"] = f"Bearer {token}"
+
+    async def reload() -> Configuration:
+        return configuration
+
+    return Transport(configuration, reload=reload)
 
 
 Action = tuple[str, str, str, str, str]

@@ -23,6 +23,8 @@ class ApiServer:
         The only one that is let in.
     watched
         Kinds with the label selector of each of their watches, in the order they were opened.
+    leases
+        Path to Lease; made and written by PUT, with the resourceVersion it was read at.
     """
 
     def __init__(self, *installed: str) -> None:
@@ -31,6 +33,7 @@ class ApiServer:
         self.objects: dict[str, list[Document]] = defaultdict(list)
         self.watched: list[tuple[str, str]] = []
         self.listed: list[tuple[str, str]] = []
+        self.leases: dict[str, Document] = {}
         self._streams: dict[str, list[asyncio.Queue[Document | None]]] = defaultdict(list)
         self._changed = asyncio.Event()
         self._version = 100
@@ -69,13 +72,15 @@ class ApiServer:
         """A new object that carries our label."""
         return self.body(kind, name, {LABEL_MODELDEPLOYMENT: owner})
 
-    async def respond(self, request: web.Request, _: Any) -> web.StreamResponse:
+    async def respond(self, request: web.Request, body: Any) -> web.StreamResponse:
         """Answer one request."""
         if request.headers.get("Authorization") != self.token:
             return web.json_response({"kind": "Status", "code": 401}, status=401)
         discovered = self._discover(request.path)
         if discovered is not None:
             return web.json_response(discovered)
+        if "/leases/" in request.path:
+            return self._lease(request.method, request.path, body)
         kind = self._kind_at(request.path)
         if kind is None or kind.name not in self.installed:
             return web.Response(status=404, text="404 page not found\n")
@@ -98,6 +103,20 @@ class ApiServer:
             while (event := await stream.get()) is not None:
                 await response.write(json.dumps(event).encode() + b"\n")
         return response
+
+    def _lease(self, method: str, path: str, body: Any) -> web.Response:
+        present = self.leases.get(path)
+        if method == "PUT":
+            version = body["metadata"].get("resourceVersion")
+            if version != (present["metadata"]["resourceVersion"] if present else None):
+                return web.json_response({"kind": "Status", "reason": "Conflict", "code": 409}, status=409)
+            self._version += 1
+            metadata = {**body["metadata"], "resourceVersion": str(self._version)}
+            present = self.leases[path] = {**body, "metadata": metadata}
+        if present is None:
+            status = {"kind": "Status", "reason": "NotFound", "details": {"name": path.rpartition("/")[2]}, "code": 404}
+            return web.json_response(status, status=404)
+        return web.json_response(present)
 
     def _served(self) -> list[Kind]:
         return [KINDS[name] for name in self.installed]

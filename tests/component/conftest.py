@@ -59,16 +59,6 @@ async def _json(request: web.Request) -> Any:
     return json.loads(text) if text else None
 
 
-async def until(condition: Callable[[], bool], what: str, seconds: float = 10) -> None:
-    """Wait for something that another thread or process brings about and that cannot be subscribed to."""
-    try:
-        async with asyncio.timeout(seconds):
-            while not condition():  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        pytest.fail(f"waited {seconds:g} s in vain until {what}")
-
-
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     """A server on a free port of this machine."""

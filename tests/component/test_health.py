@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import aiohttp
 import pytest
 
-from tidegate.controller.health import HealthServer, queue_moves
+from tidegate.controller.health import HealthServer, all_of, queue_moves, watch_is_tended
 from tidegate.controller.metrics import Metrics
 
 
@@ -16,6 +16,7 @@ class Served:
 
     metrics: Metrics
     standstill: float = 0.0
+    unwatched: float = 0.0
     ready: bool = False
     url: str = ""
 
@@ -25,7 +26,7 @@ async def served() -> AsyncIterator[Served]:
     one = Served(Metrics())
     server = HealthServer(
         one.metrics,
-        alive=queue_moves(lambda: one.standstill),
+        alive=all_of(queue_moves(lambda: one.standstill), watch_is_tended(lambda: one.unwatched)),
         ready=lambda: None if one.ready else "not watching yet",
         refresh=lambda: one.metrics.queue_standstill_seconds.set(one.standstill),
     )
@@ -46,6 +47,16 @@ async def test_alive_while_the_queue_moves(served: Served) -> None:
     code, text = await fetch(f"{served.url}/healthz")
     assert code == 503
     assert "61 s" in text
+
+
+async def test_s39_alive_while_watches_are_opened_now_and_then(served: Served) -> None:
+    # Every watch is opened anew after 330 s at the latest.
+    served.unwatched = 335.0
+    assert await fetch(f"{served.url}/healthz") == (200, "ok\n")
+    served.unwatched = 400.0
+    code, text = await fetch(f"{served.url}/healthz")
+    assert code == 503
+    assert "no watch was opened anew for 400 s" in text
 
 
 async def test_ready_once_it_watches(served: Served) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -11,7 +11,8 @@ import pytest
 from kubernetes.aio.client.configuration import Configuration
 
 from tests.component.api_server import ApiServer
-from tests.component.conftest import Server, until
+from tests.component.conftest import Server
+from tests.waiting import until
 from tidegate.api.names import KIND
 from tidegate.clients.kube import Kube
 from tidegate.clients.transport import Transport
@@ -143,18 +144,56 @@ async def test_s38_a_rotated_token_is_taken_up(server: Server) -> None:
             pass
 
 
-async def test_s39_a_silent_watch_is_opened_anew(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert build_settings().watching.inactivity_timeout <= 70
+def test_s39_silence_is_noticed_before_the_events_missed_are_forgotten() -> None:
+    assert build_settings().watching.inactivity_timeout < 75
 
-    def impatient() -> kopf.OperatorSettings:
-        settings = build_settings()
+
+@pytest.mark.parametrize("kind", EVERYTHING)
+async def test_s39_a_silent_watch_of_any_kind_is_opened_anew(
+    server: Server, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    def impatient(attempted: Callable[[], None]) -> kopf.OperatorSettings:
+        settings = build_settings(attempted)
         settings.watching.inactivity_timeout = 0.3
         return settings
 
     monkeypatch.setattr(kopf_thread, "build_settings", impatient)
     async with watching(server, *EVERYTHING) as one:
-        await one.api.until_watched(KIND, times=3)
+        await one.api.until_watched(kind, times=3)
         assert one.metrics.registry.get_sample_value("tidegate_watch_restarts_total") == 0
+
+
+async def test_s39_every_request_of_kopf_is_a_sign_of_life(server: Server) -> None:
+    async with watching(server, *EVERYTHING) as one:
+        for kind in EVERYTHING:
+            await one.api.until_watched(kind)
+        await until(lambda: one.watcher.standstill() > 0.3, "kopf has been quiet for a moment")
+        quiet = one.watcher.standstill()
+        one.api.send(KIND, "ERROR", {"kind": "Status", "code": 410, "message": "too old resource version"})
+        await one.api.until_watched(KIND, times=2)
+        assert one.watcher.standstill() < quiet
+
+
+async def test_s39_kopf_that_hangs_gives_no_sign_of_life(server: Server) -> None:
+    server.respond = ApiServer(*EVERYTHING).respond
+    configuration = Configuration(host=server.url)
+    configuration.api_key["BearerToken"] = "bearer one"
+
+    async def login() -> Configuration:
+        return configuration
+
+    async def never() -> Configuration:
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    kube = Kube(Transport(configuration, reload=login))
+    watcher = Watcher(kube, lambda key: None, never, Metrics())
+    assert watcher.standstill() == 0
+    task = asyncio.create_task(watcher.run())
+    await until(lambda: watcher.standstill() > 1, "nothing was sent for a second")
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await kube.close()
 
 
 async def test_an_api_server_that_comes_late_is_waited_for(server: Server, refusing_url: str) -> None:

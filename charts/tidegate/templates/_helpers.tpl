@@ -34,6 +34,8 @@ workers: {{ int .Values.workers }}
 resyncSeconds: {{ .Values.resyncSeconds }}
 logLevel: {{ .Values.logLevel }}
 metricsPort: 8080
+leaderElection:
+  leaseName: {{ include "tidegate.name" . }}
 {{- end }}
 
 {{- /* Exactly what the operator's client does, in the namespaces it watches. */ -}}

@@ -19,28 +19,48 @@ SERVER_TIMEOUT_SECONDS = 300
 CLIENT_TIMEOUT_SECONDS = 330
 REQUEST_TIMEOUT_SECONDS = 30
 CONNECT_TIMEOUT_SECONDS = 5
+# The API server sends a bookmark into a watch that has nothing else to say, about once a minute.
+SILENCE_SECONDS = 70.0
 LONGEST_ERROR_BACKOFF_SECONDS = 10.0
 
 
 class ErrorBackoffs:
-    """Waits between attempts, without end: giving up would end the process and with it every other kind's watch."""
+    """Waits between attempts, without end: giving up would end the process and with it every other kind's watch.
+
+    Parameters
+    ----------
+    attempted
+        Called whenever kopf sends a request: it takes a wait beforehand, for the case that the request fails.
+    """
+
+    def __init__(self, attempted: Callable[[], None]) -> None:
+        self._attempted = attempted
 
     def __iter__(self) -> Iterator[float]:
-        return itertools.chain((0.2, 0.5, 1.0, 2.0, 5.0), itertools.repeat(LONGEST_ERROR_BACKOFF_SECONDS))
+        for wait in itertools.chain((0.2, 0.5, 1.0, 2.0, 5.0), itertools.repeat(LONGEST_ERROR_BACKOFF_SECONDS)):
+            self._attempted()
+            yield wait
 
 
-def build_settings() -> kopf.OperatorSettings:
-    """Settings under which kopf only watches: no peers, Events, annotations, finalizers or cluster-wide scans."""
+def build_settings(attempted: Callable[[], None] = lambda: None) -> kopf.OperatorSettings:
+    """Settings under which kopf only watches: no peers, Events, annotations, finalizers or cluster-wide scans.
+
+    Parameters
+    ----------
+    attempted
+        Called, in kopf's thread, whenever kopf sends a request.
+    """
     settings = kopf.OperatorSettings()
     settings.peering.standalone = True
     settings.posting.enabled = False
     settings.scanning.disabled = True
-    settings.networking.error_backoffs = ErrorBackoffs()
+    settings.networking.error_backoffs = ErrorBackoffs(attempted)
     settings.networking.request_timeout = REQUEST_TIMEOUT_SECONDS
     settings.networking.connect_timeout = CONNECT_TIMEOUT_SECONDS
     settings.watching.server_timeout = SERVER_TIMEOUT_SECONDS
     settings.watching.client_timeout = CLIENT_TIMEOUT_SECONDS
     settings.watching.connect_timeout = CONNECT_TIMEOUT_SECONDS
+    settings.watching.inactivity_timeout = SILENCE_SECONDS
     for kind in OWNED_KINDS:
         entry = KINDS[kind]
         settings.watching.label_selectors[entry.group, entry.version, entry.plural] = LABEL_MODELDEPLOYMENT

@@ -5,9 +5,12 @@ from collections.abc import Callable
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
+from tidegate.controller.handlers import CLIENT_TIMEOUT_SECONDS
 from tidegate.controller.metrics import Metrics
 
 STANDSTILL_SECONDS = 60.0
+# No watch lasts longer than its time-out, however much it hears; then kopf opens it anew, or tries to again and again.
+DEAF_SECONDS = CLIENT_TIMEOUT_SECONDS + 30.0
 
 Check = Callable[[], str | None]
 """Gives None where all is well, else one sentence about what is not."""
@@ -26,6 +29,27 @@ def queue_moves(standstill: Callable[[], float]) -> Check:
         return f"work has been waiting for {seconds:.0f} s and no reconcile ended, expected one every minute at least"
 
     return check
+
+
+def watch_is_tended(standstill: Callable[[], float]) -> Check:
+    """Fail once no watch was opened anew, nor tried to be, for longer than any of them lasts.
+
+    One watch that falls silent, or an API server that is down, makes nothing unhealthy here: kopf opens it anew. This
+    is for the case that kopf itself hangs.
+    """
+
+    def check() -> str | None:
+        seconds = standstill()
+        if seconds <= DEAF_SECONDS:
+            return None
+        return f"no watch was opened anew for {seconds:.0f} s, expected every {CLIENT_TIMEOUT_SECONDS} s at least"
+
+    return check
+
+
+def all_of(*checks: Check) -> Check:
+    """Fail with the first of `checks` that fails."""
+    return lambda: next((trouble for check in checks if (trouble := check()) is not None), None)
 
 
 class HealthServer:

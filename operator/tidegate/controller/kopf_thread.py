@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import threading
+import time
 from typing import Any
 
 import kopf
@@ -44,6 +45,12 @@ class KopfThread:
         self._inside: asyncio.AbstractEventLoop | None = None
         self._operator: asyncio.Task[None] | None = None
         self._stopped = False
+        self._attempted_at = time.monotonic()
+
+    @property
+    def standstill(self) -> float:
+        """Seconds since kopf last sent a request."""
+        return time.monotonic() - self._attempted_at
 
     def start(self) -> asyncio.Future[BaseException | None]:
         """Start the thread; the future gives what ended it, None for a regular end."""
@@ -82,7 +89,7 @@ class KopfThread:
         # Not kopf.operator(): when a watch fails, it waits five seconds for the others to end by themselves.
         tasks = await kopf.spawn_tasks(
             registry=build_registry(self._kinds, self._hand_over, self._login),
-            settings=build_settings(),
+            settings=build_settings(self._attempted),
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,
             ready_flag=self.ready,
@@ -112,6 +119,9 @@ class KopfThread:
     def _hand_over(self, key: tuple[str, str]) -> None:
         if not self._stopped:
             self._outside.call_soon_threadsafe(self._enqueue, key)
+
+    def _attempted(self) -> None:
+        self._attempted_at = time.monotonic()
 
     def _report(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         if self._stopped:

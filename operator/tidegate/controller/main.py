@@ -4,23 +4,35 @@ import argparse
 import asyncio
 import importlib.metadata
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
+from typing import NoReturn
 
 from tidegate.clients.errors import TidegateError
 from tidegate.clients.kube import Kube
 from tidegate.clients.login import load_configuration
 from tidegate.clients.prometheus import Prometheus
 from tidegate.controller.act import Actor
-from tidegate.controller.health import HealthServer, queue_moves
+from tidegate.controller.health import HealthServer, all_of, queue_moves, watch_is_tended
+from tidegate.controller.leader import ATTEMPT_SECONDS, Elector, Leadership, Sole
 from tidegate.controller.logs import configure_logging
 from tidegate.controller.measure import Measurer
 from tidegate.controller.metrics import Metrics
 from tidegate.controller.queue import WorkQueue
 from tidegate.controller.reconciler import Reconciler
+from tidegate.controller.replica import Replica
 from tidegate.controller.resync import Resync
-from tidegate.controller.settings import CONFIGURATION_VARIABLE, Settings, SettingsError, load_settings
+from tidegate.controller.settings import (
+    CONFIGURATION_VARIABLE,
+    LeaseKey,
+    Settings,
+    SettingsError,
+    lease_of,
+    load_settings,
+)
 from tidegate.controller.watch import Watcher
 from tidegate.gateways import ENVOY_GATEWAY
 
@@ -28,9 +40,16 @@ from tidegate.gateways import ENVOY_GATEWAY
 logger = logging.getLogger("tidegate.controller.main")
 
 VERSION = importlib.metadata.version("tidegate")
-# Kubernetes' own patience is 30 s; a successor should not have to wait for much of it.
-FINISH_SECONDS = 8.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def run() -> NoReturn:
+    """Be the process: as `main`, but end at once. A thread that waits for Prometheus would hold up the end for long."""
+    code = main()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,19 +61,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         settings = load_settings(arguments.config)
+        lease = lease_of(settings)
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
     configure_logging(settings.log_level)
     try:
-        return asyncio.run(operate(settings, arguments.context))
+        return asyncio.run(operate(settings, lease, arguments.context))
     except TidegateError as error:
         logger.error("cannot start: %s", error)
         return 2
 
 
-async def operate(settings: Settings, context: str | None = None) -> int:
+async def operate(settings: Settings, lease: LeaseKey | None, context: str | None = None) -> int:
     """Run until SIGTERM or SIGINT, or until something breaks that is not expected to.
+
+    Parameters
+    ----------
+    lease
+        Namespace and name of the Lease by which replicas take turns; None where this is the only one.
 
     Returns
     -------
@@ -66,37 +91,57 @@ async def operate(settings: Settings, context: str | None = None) -> int:
         If there is no cluster to log in to.
     """
     metrics = Metrics()
+    connect = partial(Kube.connect, context, observe=metrics.observe_api_request)
     async with (
-        await Kube.connect(context, observe=metrics.observe_api_request) as kube,
+        # Connections of its own: the Lease must not wait behind other requests, and is written without being asked for.
+        await connect(timeout=ATTEMPT_SECONDS) as election,
         connect_prometheus(settings, metrics) as prometheus,
     ):
-        reconciler = Reconciler(
-            kube,
-            Measurer(prometheus, ENVOY_GATEWAY),
-            Actor(kube, default_image=settings.runtimes.triton.image),
-            metrics,
-        )
-        queue = WorkQueue(reconciler.reconcile, metrics, workers=settings.workers)
-        watcher = Watcher(kube, queue.add, lambda: load_configuration(context), metrics, namespaces=settings.namespaces)
-        resync = Resync(kube, queue, namespaces=settings.namespaces, period=settings.resync_seconds)
-        health = HealthServer(
-            metrics,
-            alive=queue_moves(queue.standstill),
-            ready=lambda: None if watcher.watching and resync.synced else "not watching yet",
-            refresh=lambda: metrics.queue_standstill_seconds.set(queue.standstill()),
-        )
-        await health.start(settings.metrics_port)
-        queue.start()
-        logger.info(
-            "tidegate %s: watching %s, counting on %s",
-            VERSION,
-            ", ".join(settings.namespaces) or "all namespaces",
-            prometheus.address,
-        )
-        try:
-            return await _until_stopped(queue, watcher, resync)
-        finally:
-            await health.stop()
+        leader: Leadership = Sole() if lease is None else Elector(election, *lease)
+        async with await connect(guard=leader.check) as kube:
+            logger.info(
+                "tidegate %s: for %s, counting on %s",
+                VERSION,
+                ", ".join(settings.namespaces) or "all namespaces",
+                prometheus.address,
+            )
+            return await _run(settings, context, metrics, leader, kube, prometheus)
+
+
+async def _run(
+    settings: Settings,
+    context: str | None,
+    metrics: Metrics,
+    leader: Leadership,
+    kube: Kube,
+    prometheus: Prometheus,
+) -> int:
+    measurer = Measurer(prometheus, ENVOY_GATEWAY)
+    actor = Actor(kube, default_image=settings.runtimes.triton.image)
+    queue = WorkQueue(Reconciler(kube, measurer, actor, metrics).reconcile, metrics, workers=settings.workers)
+    watcher = Watcher(kube, queue.add, lambda: load_configuration(context), metrics, namespaces=settings.namespaces)
+    resync = Resync(kube, queue, namespaces=settings.namespaces, period=settings.resync_seconds)
+    replica = Replica(leader, queue, watcher, resync)
+
+    def refresh() -> None:
+        metrics.leader.set(leader.leading)
+        metrics.queue_standstill_seconds.set(queue.standstill())
+        metrics.watch_standstill_seconds.set(watcher.standstill())
+
+    alive = all_of(queue_moves(queue.standstill), watch_is_tended(watcher.standstill))
+    health = HealthServer(metrics, alive=alive, ready=replica.ready, refresh=refresh)
+    await health.start(settings.metrics_port)
+    try:
+        return await replica.run(_stop_event())
+    finally:
+        await health.stop()
+
+
+def _stop_event() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in STOP_SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
 
 
 def connect_prometheus(settings: Settings, metrics: Metrics) -> Prometheus:
@@ -112,30 +157,5 @@ def connect_prometheus(settings: Settings, metrics: Metrics) -> Prometheus:
     )
 
 
-async def _until_stopped(queue: WorkQueue, watcher: Watcher, resync: Resync) -> int:
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in STOP_SIGNALS:
-        loop.add_signal_handler(number, stop.set)
-    stopped = asyncio.create_task(stop.wait(), name="signal")
-    parts = [
-        asyncio.create_task(watcher.run(), name="watch"),
-        asyncio.create_task(resync.run(), name="resync"),
-    ]
-    done, _ = await asyncio.wait([stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
-    broken = [task for task in done if task is not stopped]
-    for task in broken:
-        logger.critical("%s ended, which it never should", task.get_name(), exc_info=task.exception())
-    for task in (stopped, *parts):
-        task.cancel()
-    await asyncio.gather(stopped, *parts, return_exceptions=True)
-    if not await queue.stop(FINISH_SECONDS):
-        logger.warning(
-            "reconciles were broken off after %g s; the next operator repairs what they left", FINISH_SECONDS
-        )
-    logger.info("stopped")
-    return 1 if broken else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -40,6 +40,14 @@ class Metrics:
         self.watch_restarts = Counter(
             "tidegate_watch_restarts_total", "Times watching had to be started anew.", registry=self.registry
         )
+        self.watch_standstill_seconds = Gauge(
+            "tidegate_watch_standstill_seconds",
+            "How long no watch has been opened anew, which each of them is every few minutes.",
+            registry=self.registry,
+        )
+        self.leader = Gauge(
+            "tidegate_leader", "1 while this replica leads, 0 while it stands by.", registry=self.registry
+        )
         self._define_queue()
 
     def _define_queue(self) -> None:

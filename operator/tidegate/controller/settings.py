@@ -12,7 +12,11 @@ from pydantic.alias_generators import to_camel
 from tidegate.clients.errors import TidegateError
 
 CONFIGURATION_VARIABLE = "TIDEGATE_CONFIG"
+POD_NAMESPACE_VARIABLE = "POD_NAMESPACE"
 NAMESPACE_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+
+LeaseKey = tuple[str, str]
+"""Namespace and name of a Lease."""
 
 _HTTP_URL = TypeAdapter(AnyHttpUrl)
 
@@ -70,6 +74,24 @@ class RuntimeSettings(_Section):
     triton: TritonSettings = TritonSettings()
 
 
+class LeaderElectionSettings(_Section):
+    """How replicas agree on the one that acts.
+
+    Attributes
+    ----------
+    enabled
+        Switched off, the process acts at once: for one that is certainly the only one.
+    namespace
+        Of the Lease; the pod's own, from ``POD_NAMESPACE``, where not set.
+    lease_name
+        Replicas that share it take turns.
+    """
+
+    enabled: bool = True
+    namespace: Annotated[str, Field(pattern=NAMESPACE_PATTERN)] | None = None
+    lease_name: str = Field(default="tidegate", pattern=NAMESPACE_PATTERN)
+
+
 class Settings(_Section):
     """Everything an administrator decides about the operator.
 
@@ -92,6 +114,27 @@ class Settings(_Section):
     resync_seconds: float = Field(default=600, ge=10, le=86400)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     metrics_port: int = Field(default=8080, ge=1, le=65535)
+    leader_election: LeaderElectionSettings = LeaderElectionSettings()
+
+
+def lease_of(settings: Settings, environ: Mapping[str, str] = os.environ) -> LeaseKey | None:
+    """Namespace and name of the Lease that replicas take turns by; None where there is no election.
+
+    Raises
+    ------
+    SettingsError
+        If nothing says which namespace.
+    """
+    election = settings.leader_election
+    if not election.enabled:
+        return None
+    namespace = election.namespace or environ.get(POD_NAMESPACE_VARIABLE)
+    if not namespace:
+        raise SettingsError(
+            f"leaderElection.namespace: found nothing, nor {POD_NAMESPACE_VARIABLE} in the environment; set it to the "
+            "namespace of the Lease, or leaderElection.enabled to false if this is the only operator"
+        )
+    return namespace, election.lease_name
 
 
 def load_settings(file: str | None = None, environ: Mapping[str, str] = os.environ) -> Settings:

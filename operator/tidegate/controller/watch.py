@@ -62,6 +62,10 @@ class Watcher:
         """Whether kopf runs and has got past its start-up."""
         return self._thread is not None and self._thread.ready.is_set()
 
+    def standstill(self) -> float:
+        """Seconds since any watch was last opened or tried to be; 0 while there is nobody to do it."""
+        return 0.0 if self._thread is None else self._thread.standstill
+
     async def run(self) -> None:
         """Watch until cancelled."""
         failures = 0

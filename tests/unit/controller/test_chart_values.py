@@ -15,7 +15,7 @@ VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 
 # Settings the chart fixes by itself.
-FIXED = {"metricsPort"}
+FIXED = {"metricsPort", "leaderElection"}
 
 
 def configuration(values: dict[str, Any]) -> dict[str, Any]:
