@@ -56,17 +56,22 @@ def install_operator(instance: Instance, programs: Path, reporter: Reporter) -> 
     with reporter.step("import operator image"):
         import_images(Namespaces(instance), programs, [image])
     with reporter.step("install operator"):
-        release = [str(programs / "bin/helm"), "upgrade", "--install", RELEASE, str(CHART)]
-        options = ["--namespace", NAMESPACE, "--create-namespace", "--kubeconfig", str(instance.kubeconfig)]
-        wait = ["--wait", "--timeout", f"{READY_SECONDS}s", "--values", "-"]
-        run(
-            [*release, *options, *wait],
-            stdin=json.dumps(chart_values(image.digest)),
-            environment=helm_homes(instance),
-            timeout_seconds=READY_SECONDS + 30,
-        )
-        kubectl = Kubectl(instance, programs)
-        wait_until("an operator of this tree that leads", lambda: no_leader(kubectl), seconds=READY_SECONDS)
+        upgrade(instance, programs, chart_values(image.digest), "--install", "--create-namespace")
+
+
+def upgrade(instance: Instance, programs: Path, values: Mapping[str, object], *options: str) -> None:
+    """Upgrade the release to the chart of this tree with these values, until the operator is ready."""
+    release = [str(programs / "bin/helm"), "upgrade", RELEASE, str(CHART), *options]
+    where = ["--namespace", NAMESPACE, "--kubeconfig", str(instance.kubeconfig)]
+    wait = ["--wait", "--timeout", f"{READY_SECONDS}s", "--values", "-"]
+    run(
+        [*release, *where, *wait],
+        stdin=json.dumps(values),
+        environment=helm_homes(instance),
+        timeout_seconds=READY_SECONDS + 30,
+    )
+    kubectl = Kubectl(instance, programs)
+    wait_until("an operator of this tree that leads", lambda: no_leader(kubectl), seconds=READY_SECONDS)
 
 
 def no_leader(kubectl: Kubectl) -> str | None:

@@ -20,6 +20,7 @@ import itertools
 import json
 import random
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -273,6 +274,44 @@ def _failure(status: int) -> Failure | None:
     if status >= 500:
         return Failure.SERVER_ERROR
     return Failure.CLIENT_ERROR if status >= 400 else None
+
+
+class Requests:
+    """Open-loop load in a thread of its own, so that a test can wait for the cluster meanwhile."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._stop = asyncio.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="load", daemon=True)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._send())
+
+    async def _send(self) -> None:
+        async with self._load:
+            await self._stop.wait()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(timeout=60)
+        assert not self._thread.is_alive(), "the load did not end"
+
+    @property
+    def summary(self) -> Summary:
+        """Counts of the requests that have ended."""
+        return self._load.summary()
+
+    def since(self, moment: float) -> Summary:
+        """The same of those whose planned start lies after `moment` (seconds since the epoch)."""
+        return self._load.summary(since=moment)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,6 +1,5 @@
 """One ModelDeployment on trial in the real lab: what tests and benchmarks do with it, and what they see."""
 
-import asyncio
 import itertools
 import re
 import threading
@@ -11,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from kubernetes import client, config, watch
+from kubernetes.client.exceptions import NotFoundException
 from urllib3.exceptions import ProtocolError
 
 from lab.builds import kubernetes_programs
@@ -24,7 +23,7 @@ from lab.images import import_model
 from lab.instance import Instance
 from lab.kubectl import Kubectl
 from lab.lifecycle import up
-from lab.load import Load, Summary
+from lab.load import Load, Requests
 from lab.models import build, echo_request, reference
 from lab.namespaces import Namespaces
 from lab.progress import Reporter
@@ -79,6 +78,7 @@ class Cluster:
 MODELS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "echo-1": ("echo", {}),
     "echo-2": ("echo", {}),
+    "echo-3": ("echo", {}),
     "echo-slow": ("echo", {"load_milliseconds": "25000"}),
     "echo-failing": ("echo", {"error_share": "0.3"}),
     "echo-dead": ("echo", {"error_share": "1"}),
@@ -112,40 +112,6 @@ def prepare_cluster(directory: Path, reporter: Reporter) -> Cluster:
     return Cluster(api, lab.gateway_address, Kubectl(instance, programs))
 
 
-class Requests:
-    """Open-loop load in a thread of its own, so that a test can wait for the cluster meanwhile."""
-
-    def __init__(self, load: Load) -> None:
-        self._load = load
-        self._stop = asyncio.Event()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="load", daemon=True)
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._send())
-
-    async def _send(self) -> None:
-        async with self._load:
-            await self._stop.wait()
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(timeout=60)
-        assert not self._thread.is_alive(), "the load did not end"
-
-    @property
-    def summary(self) -> Summary:
-        """Counts of the requests that have ended."""
-        return self._load.summary()
-
-
 @dataclass
 class Weights:
     """Every pair of weights the route was seen with, in order: (a, b) in parts per million."""
@@ -175,7 +141,8 @@ class Served:
         try:
             yield cls(cluster, namespace)
         finally:
-            core.delete_namespace(namespace)
+            with suppress(NotFoundException):
+                core.delete_namespace(namespace)
 
     # ---- writing -----------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from lab.trial import NAME, Served
+from tests.cluster.scenarios.parts import held_at
 
 CLAIM = {"persistentVolumeClaim": {"claimName": "nowhere", "path": "filetype"}}
 MISSING_IMAGE = {"image": {"reference": "localhost/tidegate/models/nowhere:1", "pullPolicy": "IfNotPresent"}}
@@ -36,6 +37,28 @@ def test_s32b_missing_model_waits_unrejected_while_stable_serves(
         served.wait_ready()
     assert served.status.stable == stable
     assert requests.summary.failed == 0
+
+
+def test_s32b_missing_secret_waits_unrejected_and_goes_on_once_it_is_there(served: Served) -> None:
+    served.apply("echo-1")
+    served.wait_ready()
+    document = served.document("echo-2", steps=held_at(50))
+    reference = {"secretKeyRef": {"name": "license", "key": "token"}}
+    document["spec"]["runtime"]["triton"]["env"] = [{"name": "LICENSE", "valueFrom": reference}]
+    served.apply_document(document)
+    candidate = served.wait_candidate()
+    served.wait(
+        lambda served: served.condition("Ready")[1] == "CreateContainerConfigError", "the missing Secret", within=60
+    )
+    status, _, message = served.condition("Ready")
+    assert status == "False"
+    assert 'secret "license" not found' in message
+    assert served.weight_of(candidate) == 0
+    served.core.create_namespaced_secret(
+        served.namespace, {"metadata": {"name": "license"}, "stringData": {"token": "x"}}
+    )
+    served.wait(lambda served: served.weight_of(candidate) == 500_000, "half of the traffic", within=90)
+    assert served.status.rejected == []
 
 
 def test_missing_config_map_is_named(served: Served) -> None:

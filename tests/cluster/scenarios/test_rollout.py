@@ -1,46 +1,12 @@
 """Rollouts on real parts: API server, scheduler, kubelet, Envoy Gateway, Prometheus, Triton."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from lab.trial import Served, entries_and_exits
 
 WHOLE = 1_000_000
 IDLE_SECONDS = 40
 IDLE_WINDOWS = 3
-
-
-class PrometheusDeployment:
-    """The lab's Prometheus."""
-
-    def __init__(self, served: Served) -> None:
-        self._served = served
-
-    def scale(self, replicas: int) -> None:
-        body = {"spec": {"replicas": replicas}}
-        self._served.apps.patch_namespaced_deployment_scale("prometheus", "monitoring", body)
-
-    def start(self) -> None:
-        self.scale(1)
-
-    @property
-    def pods(self) -> int:
-        found = self._served.core.list_namespaced_pod("monitoring").items
-        return len([pod for pod in found if pod.metadata.name.startswith("prometheus-")])
-
-
-@contextmanager
-def stopped_prometheus(served: Served) -> Iterator[PrometheusDeployment]:
-    """Prometheus gone; it is there again afterwards whatever happens."""
-    prometheus = PrometheusDeployment(served)
-    prometheus.scale(0)
-    try:
-        served.wait(lambda _: prometheus.pods == 0, "Prometheus gone", within=60)
-        yield prometheus
-    finally:
-        prometheus.start()
-        served.wait(lambda _: prometheus.pods == 1, "Prometheus back", within=60)
 
 
 def test_s01_first_revision_gets_all_traffic_once_the_model_answers(served: Served) -> None:
@@ -185,26 +151,6 @@ def test_s09_without_traffic_it_holds_and_goes_on_by_itself(served: Served) -> N
     assert served.status.rollout.judged_milliseconds == 0
     with served.requests(rate=50):
         served.wait(lambda served: served.status.stable == candidate, "promotion", within=180)
-
-
-def test_s20_without_prometheus_it_holds_the_weight_and_goes_on_by_itself(served: Served) -> None:
-    served.apply("echo-1")
-    served.wait_ready()
-    with served.requests(rate=50), stopped_prometheus(served) as prometheus:
-        served.apply("echo-2")
-        candidate = served.wait_candidate()
-        served.wait(
-            lambda served: served.condition("MetricsAvailable")[:2] == ("False", "MetricsUnavailable"),
-            "MetricsAvailable False",
-            within=90,
-        )
-        assert served.weight_of(candidate) == 50_000
-        rollout = served.status.rollout
-        assert rollout is not None
-        assert rollout.judged_milliseconds == 0
-        assert served.status.rejected == []
-        prometheus.start()
-        served.wait(lambda served: served.status.stable == candidate, "promotion", within=240)
 
 
 def test_s10_two_of_two_failed_requests_hold_the_weight(served: Served) -> None:
