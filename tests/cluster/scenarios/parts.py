@@ -14,6 +14,7 @@ from lab.control_plane import NODE_NAME
 from lab.deploy import NAMESPACE, RELEASE, upgrade
 from lab.images import TRITON_IMAGE
 from lab.instance import Instance
+from lab.load import Failure, Summary
 from lab.node import GPU_COUNT, GPU_RESOURCE
 from lab.progress import Reporter
 from lab.trial import NAME, Served
@@ -109,6 +110,11 @@ def lose_status(served: Served) -> None:
     """Take the status away, as a restored backup without it does."""
     target = (f"{PLURAL}.{API_GROUP}", NAME, f"--namespace={served.namespace}", "--subresource=status")
     served.cluster.kubectl("patch", *target, "--type=json", '--patch=[{"op": "remove", "path": "/status"}]')
+
+
+def failures(summary: Summary) -> dict[str, int]:
+    """Failed requests by kind, without those the client did not send for want of time on a busy machine."""
+    return {kind: count for kind, count in summary.failures.items() if kind != Failure.NOT_SENT}
 
 
 def rollout_of(served: Served) -> RolloutStatus:
