@@ -1,7 +1,7 @@
 """As much of an API server, of the controllers behind it and of a gateway's proxy as one reconcile needs; in memory."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +12,10 @@ from tidegate.judge.samples import Series
 
 Object = dict[str, Any]
 NAMESPACE = "demo"
+
+PRESENCE = "envoy_server_live"
+FINISHED = "envoy_cluster_upstream_rq_completed"
+ERRORS = "envoy_cluster_upstream_rq_xx"
 
 
 @dataclass
@@ -26,6 +30,8 @@ class KubeDouble:
         ``Kind name`` to the error its writes end in.
     before_write
         Called with kind and name before each write: where others get in between.
+    on_change
+        Told kind, name and the object (None: it is gone) of every change, whoever made it.
     """
 
     objects: dict[tuple[str, str], Object] = field(default_factory=dict)
@@ -33,6 +39,7 @@ class KubeDouble:
     events: list[tuple[str, str]] = field(default_factory=list)
     refuses: dict[str, ApiError] = field(default_factory=dict)
     before_write: Any = None
+    on_change: Callable[[str, str, Object | None], None] = lambda kind, name, item: None
     _applied: dict[tuple[str, str], Object] = field(default_factory=dict)
     _version: int = 100
 
@@ -89,6 +96,7 @@ class KubeDouble:
                 {"kind": kind, "metadata": {"name": name, "resourceVersion": version, "uid": uid}}, present
             )
             del self.objects[kind, name]
+            self.on_change(kind, name, None)
 
     async def create_event(self, regarding: Mapping[str, Any], *, type: str, reason: str, message: str) -> None:
         self.events.append((reason, message))
@@ -113,6 +121,7 @@ class KubeDouble:
         if present is None or stored.get("spec") != present.get("spec"):
             stored["metadata"]["generation"] += 1
         self.objects[key] = stored
+        self.on_change(*key, stored)
         return stored
 
     def _admit(self, verb: str, kind: str, name: str) -> None:
@@ -148,6 +157,8 @@ class ClusterDouble:
         Revision to the number of ready pods, where that is not what its Deployment asks for.
     rate
         Requests a second on the route.
+    bad
+        Revision to the share of its requests that end in an error.
     """
 
     name: str
@@ -155,8 +166,9 @@ class ClusterDouble:
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     ready: dict[str, int] = field(default_factory=dict)
     rate: float = 50.0
-    _finished: dict[int, float] = field(default_factory=lambda: {0: 0.0, 1: 0.0})
-    _samples: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    bad: dict[str, float] = field(default_factory=dict)
+    _counters: dict[tuple[str, int], float] = field(default_factory=lambda: {(FINISHED, 0): 0.0, (FINISHED, 1): 0.0})
+    _samples: dict[tuple[str, int], list[tuple[float, float]]] = field(default_factory=dict)
 
     def weights(self) -> list[int]:
         route = self.kube.objects.get(("HTTPRoute", self.name))
@@ -167,12 +179,19 @@ class ClusterDouble:
         """Let a second pass: requests are counted, and scraped every five."""
         self.now += timedelta(seconds=1)
         for index, weight in enumerate(self.weights()):
-            self._finished[index] += self.rate * weight / 1_000_000
+            finished = self.rate * weight / 1_000_000
+            self._counters[FINISHED, index] += finished
+            if share := self.bad.get(self._revision(index)):
+                self._counters[ERRORS, index] = self._counters.get((ERRORS, index), 0.0) + finished * share
         if self.now.second % 5 == 0:
             moment = self.now.timestamp()
-            self._samples.setdefault("envoy_server_live", []).append((moment, 1.0))
-            for index in (0, 1):
-                self._samples.setdefault(str(index), []).append((moment, float(int(self._finished[index]))))
+            self._samples.setdefault((PRESENCE, 0), []).append((moment, 1.0))
+            for series, value in self._counters.items():
+                self._samples.setdefault(series, []).append((moment, float(int(value))))
+
+    def _revision(self, index: int) -> str:
+        service = self.kube.objects.get(("Service", f"{self.name}-{'ab'[index]}"))
+        return str(service["spec"]["selector"][LABEL_REVISION]) if service else ""
 
     def catch_up(self) -> None:
         """What the other controllers do: endpoints follow Services, the gateway answers for the route."""
@@ -214,16 +233,16 @@ class ClusterDouble:
     async def range_samples(self, query: str, time: float) -> list[Series]:
         seconds = float(query.rpartition("[")[2].removesuffix("s]"))
         return [
-            Series(self._labels(key), [sample for sample in samples if time - seconds <= sample[0] <= time])
+            Series(self._labels(*key), [sample for sample in samples if time - seconds <= sample[0] <= time])
             for key, samples in self._samples.items()
         ]
 
     async def instant(self, query: str, time: float) -> Object:
         return {"status": "success", "data": {"resultType": "vector", "result": []}}
 
-    def _labels(self, key: str) -> dict[str, str]:
-        target = {"namespace": "gateways", "pod": "envoy-0", "instance": "10.0.0.9:19001"}
-        if key == "envoy_server_live":
-            return {"__name__": key, **target}
-        backend = f"httproute/{NAMESPACE}/{self.name}/rule/0/backend/{key}"
-        return {"__name__": "envoy_cluster_upstream_rq_completed", "envoy_cluster_name": backend, **target}
+    def _labels(self, series: str, index: int) -> dict[str, str]:
+        labels = {"__name__": series, "namespace": "gateways", "pod": "envoy-0", "instance": "10.0.0.9:19001"}
+        if series == PRESENCE:
+            return labels
+        labels["envoy_cluster_name"] = f"httproute/{NAMESPACE}/{self.name}/rule/0/backend/{index}"
+        return labels if series == FINISHED else {**labels, "envoy_response_code_class": "5"}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from tests.component.cluster_double import NAMESPACE, ClusterDouble
+from tests.component.cluster_double import NAMESPACE, ClusterDouble, KubeDouble
 from tidegate.api.names import API_GROUP, KIND, VERSION
 from tidegate.clients.kube import Kube
 from tidegate.controller.act import Actor
@@ -44,8 +44,11 @@ def image(tag: str) -> Object:
 class Bench:
     """One ModelDeployment, its cluster, and a reconciler that is called as the queue would call it."""
 
-    def __init__(self, source: Object = IMAGE, metrics: Any = None) -> None:
-        self.cluster = ClusterDouble(NAME)
+    ROUNDS = 20
+    """Reconciles at one moment, at most."""
+
+    def __init__(self, source: Object = IMAGE, metrics: Any = None, kube: KubeDouble | None = None) -> None:
+        self.cluster = ClusterDouble(NAME, kube or KubeDouble())
         self.kube = self.cluster.kube
         self.kube.put(
             {
@@ -104,7 +107,7 @@ class Bench:
 
     async def settle(self) -> None:
         """Reconcile until nothing is written and nothing is due at this moment."""
-        for _ in range(20):
+        for _ in range(self.ROUNDS):
             before = len(self.kube.writes)
             wait = await self.once()
             if len(self.kube.writes) == before and wait != 0.0:
