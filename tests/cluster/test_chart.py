@@ -219,12 +219,12 @@ ALLOWED = [
     ("", "services", "", "get list watch create patch"),
     ("", "configmaps", "", "get list create patch delete"),
     ("", "pods", "", "list watch"),
-    ("", "pods", "log", "get"),
     ("discovery.k8s.io", "endpointslices", "", "list watch"),
     ("gateway.networking.k8s.io", "httproutes", "", "get list watch create patch"),
     ("events.k8s.io", "events", "", "create"),
 ]
 REFUSED = [
+    ("", "pods", "log", "get"),
     ("tidegate.dev", "modeldeployments", "", "create update patch delete"),
     ("tidegate.dev", "modeldeployments", "status", "get patch"),
     ("", "secrets", "", "get list watch create patch delete"),

@@ -63,15 +63,16 @@ class MortalKube(KubeDouble):
         write = super().replace_status
         return await self._write("status", lambda: write(obj))
 
-    async def scale(self, kind: str, namespace: str, name: str, replicas: int) -> None:
+    async def scale(self, kind: str, namespace: str, name: str, replicas: int, *, version: str) -> None:
         write = super().scale
-        await self._write(f"scale {kind} {name}", lambda: write(kind, namespace, name, replicas))
+        await self._write(f"scale {kind} {name}", lambda: write(kind, namespace, name, replicas, version=version))
 
     async def delete(
-        self, kind: str, namespace: str, name: str, uid: str | None = None, grace_seconds: int | None = None
+        self, kind: str, namespace: str, name: str, *, uid: str, version: str, grace_seconds: int | None = None
     ) -> None:
         write = super().delete
-        await self._write(f"delete {kind} {name}", lambda: write(kind, namespace, name, uid, grace_seconds))
+        fence: dict[str, Any] = {"uid": uid, "version": version, "grace_seconds": grace_seconds}
+        await self._write(f"delete {kind} {name}", lambda: write(kind, namespace, name, **fence))
 
     async def create_event(self, regarding: Mapping[str, Any], *, type: str, reason: str, message: str) -> None:
         write = super().create_event
