@@ -3,6 +3,7 @@
 import time
 
 from lab.trial import Served, entries_and_exits
+from tests.cluster.scenarios.parts import all_namespaces_stay
 
 WHOLE = 1_000_000
 IDLE_SECONDS = 40
@@ -184,10 +185,6 @@ def test_idle_model_deployment_causes_no_request_between_resyncs(served: Served)
     # Resyncs are ten minutes apart, and the garbage collector may still ask after an owner that is gone: of a few
     # windows one after the other, one at least is silent. Anything that came again and again would be in each.
     assert any(silent_for(IDLE_SECONDS, served) for _ in range(IDLE_WINDOWS))
-
-
-def all_namespaces_stay(served: Served) -> bool:
-    return all(namespace.status.phase == "Active" for namespace in served.core.list_namespace().items)
 
 
 def silent_for(seconds: float, served: Served) -> bool:
