@@ -2,6 +2,8 @@
 
 import statistics
 
+import pytest
+
 from lab.trial import Served
 from tests.cluster.scenarios.observer import Observer
 from tests.cluster.scenarios.parts import (
@@ -37,6 +39,7 @@ def test_s25_s50_candidate_whose_pods_vanish_is_out_of_traffic_within_a_second(s
     assert served.status.rejected == []
 
 
+@pytest.mark.soak
 def test_s25_weight_is_the_share_of_ready_pods_and_stands_still_without_a_pod_of_stable(served: Served) -> None:
     steps = [{"weight": {"percent": 25, "seconds": 5}}, {"weight": {"percent": 50, "seconds": 600}}]
     served.wait(all_namespaces_stay, "the GPUs of tests before free", within=180)

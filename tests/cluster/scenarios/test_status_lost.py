@@ -1,5 +1,7 @@
 """The status is lost, as where a backup without it is restored: what runs is adopted, and nothing starts by itself."""
 
+import pytest
+
 from lab.trial import WHOLE, Served, entries_and_exits
 from tests.cluster.scenarios.parts import Operator, bring_to, deployments, failures, held_at, lose_status, ready_pods
 
@@ -12,6 +14,7 @@ def lose_status_unseen(served: Served) -> None:
     served.wait(lambda served: served.status.stable is not None, "a status again", within=30)
 
 
+@pytest.mark.soak
 def test_s32_status_lost_idle_in_the_middle_and_with_a_rejected_spec(served: Served) -> None:
     served.apply("echo-1")
     served.wait_ready()
