@@ -14,7 +14,8 @@ LOOK_AGAIN_SECONDS = 15.0
 
 def choose(draft: Draft) -> None:
     """Start, supersede or leave alone, by what the spec asks for and what is there."""
-    status, startable = draft.status, not (draft.seen.names_taken or draft.seen.missing_config_map)
+    status, seen = draft.status, draft.seen
+    startable = not (seen.names_taken or seen.missing_config_map or left_over(draft))
     if not startable:
         draft.wake_in(LOOK_AGAIN_SECONDS)
     if status.stable is None:
@@ -31,6 +32,12 @@ def _wanted(draft: Draft) -> bool:
         return False
     held = draft.status.held
     return held is None or held.generation != draft.resource.generation
+
+
+def left_over(draft: Draft) -> bool:
+    """Pods of a Deployment that is gone are there: they would be taken for those of a new one until they end."""
+    desired = draft.resource.desired
+    return desired not in draft.seen.deployments and draft.seen.pods_of(desired) != []
 
 
 def _first(draft: Draft, startable: bool) -> None:

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from tidegate.api.conditions import set_condition
 from tidegate.api.names import LABEL_MODELDEPLOYMENT, annotation
 from tidegate.api.status import Address, RolloutStatus
+from tidegate.rollout.choose import left_over
 from tidegate.rollout.draft import Draft
 from tidegate.rollout.failures import Trouble
 from tidegate.rollout.phases.loading import given_up_at
@@ -252,7 +253,8 @@ def _first_revision(draft: Draft) -> Why | None:
     if status.stable is not None:
         return None
     if status.candidate is None:
-        return Why("Reconciling", "Starting", "nothing runs yet")
+        waiting = "; pods of an earlier ModelDeployment of this name end first" if left_over(draft) else ""
+        return Why("Reconciling", "Starting", f"nothing runs yet{waiting}")
     trouble = draft.trouble(status.candidate, served=False)
     if trouble is None:
         return Why(

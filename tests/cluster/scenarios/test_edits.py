@@ -21,7 +21,7 @@ from tests.cluster.scenarios.parts import (
 )
 
 
-def test_s11_s12_edits_at_a_middle_weight(served: Served) -> None:
+def test_s11_s12_s32c_edits_at_a_middle_weight(served: Served) -> None:
     served.apply("echo-1")
     served.wait_ready()
     stable = served.status.stable

@@ -1,10 +1,13 @@
 """Whole rollouts of the planner, in a world of its own."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.rollout.world import World, serving, spec_of
 from tidegate.judge.counts import Problem, ProblemKind, Uncountable
 from tidegate.judge.queries import Outcome, QueryResult, UserQuery
+from tidegate.rollout import plan
 from tidegate.rollout.observation import Pod
 
 WHOLE = 1_000_000
@@ -352,6 +355,18 @@ def test_s32a_name_taken_by_somebody_else() -> None:
     world.pass_time(5)
     assert world.condition("Stalled") == ("True", "NameTaken")
     assert world.status.candidate is None
+
+
+def test_s31_pods_of_an_earlier_model_deployment_of_the_name_do_not_serve_for_a_new_one() -> None:
+    world = World()
+    revision, start = world.revision(), world.seen()
+    for leaving in (False, True):
+        seen = replace(start, pods=(Pod(name="old", revision=revision, ready=True, terminating=leaving),))
+        planned = plan(world.resource, seen, None, world.now)
+        assert planned.status.candidate == (revision if leaving else None)
+        assert [event.reason for event in planned.events] == (["Starting"] if leaving else [])
+        ready = planned.status.conditions[0]
+        assert ("an earlier ModelDeployment" in ready.message) is not leaving
 
 
 def test_reconciling_twice_changes_nothing() -> None:
