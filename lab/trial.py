@@ -158,7 +158,8 @@ class Served:
                 "model": {"source": {"image": {"reference": reference(model)}}},
                 "runtime": {"triton": {}},
                 "replicas": replicas,
-                "resources": {"limits": {"nvidia.com/gpu": "1"}},
+                # Without a request for CPU a busy machine gives its pods none, and their requests time out.
+                "resources": {"limits": {"nvidia.com/gpu": "1"}, "requests": {"cpu": "100m"}},
                 "traffic": {
                     "parentRefs": [{"name": "inference", "namespace": "gateways"}],
                     "hostnames": [self.host],

@@ -1,7 +1,5 @@
 """The status is lost, as where a backup without it is restored: what runs is adopted, and nothing starts by itself."""
 
-import pytest
-
 from lab.trial import WHOLE, Served, entries_and_exits
 from tests.cluster.scenarios.parts import Operator, bring_to, deployments, failures, held_at, lose_status, ready_pods
 
@@ -14,14 +12,13 @@ def lose_status_unseen(served: Served) -> None:
     served.wait(lambda served: served.status.stable is not None, "a status again", within=30)
 
 
-@pytest.mark.soak
 def test_s32_status_lost_idle_in_the_middle_and_with_a_rejected_spec(served: Served) -> None:
     served.apply("echo-1")
     served.wait_ready()
     stable = served.status.stable
     assert stable is not None
     pods, before = served.pod_uids(stable), served.resource_versions()
-    with served.requests(rate=30) as requests, served.watched_weights() as weights:
+    with served.requests(rate=10) as requests, served.watched_weights() as weights:
         # Idle: adopted as it is.
         lose_status_unseen(served)
         served.wait_ready()
