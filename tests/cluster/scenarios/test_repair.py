@@ -105,6 +105,7 @@ def made_anew(key: str, uid: str) -> Callable[[Served], bool]:
 def test_s30_a_gateway_that_refuses_the_route_stops_the_clock(middle: Served) -> None:
     _, candidate = stable_and_candidate(middle)
     with middle.requests(rate=20) as requests:
+        wait_judged(middle, more_than=rollout_of(middle).judged_milliseconds)
         with closed_listener(middle):
             middle.wait(lambda served: served.condition("RouteReady")[0] == "False", "RouteReady False", within=30)
             _, reason, message = middle.condition("RouteReady")
@@ -112,7 +113,7 @@ def test_s30_a_gateway_that_refuses_the_route_stops_the_clock(middle: Served) ->
             assert "gateways/inference: NotAllowedByListeners" in message
             held, sent = rollout_of(middle), requests.summary.requests
             # Two intervals' worth of users find no route: they are no evidence against anybody.
-            middle.wait(lambda _: requests.summary.requests > sent + 200, "200 requests", within=60)
+            middle.wait(lambda _: requests.summary.requests > sent + 400, "400 requests", within=60)
             assert rollout_of(middle).model_copy(update={"message": held.message}) == held
             assert middle.weight_of(candidate) == MIDDLE
         middle.wait(lambda served: served.condition("RouteReady")[0] == "True", "RouteReady True", within=30)
