@@ -198,7 +198,6 @@ def pod_of(item: Object) -> Pod:
         revision=(meta.get("labels") or {}).get(LABEL_REVISION, ""),
         ready=conditions.get("Ready", {}).get("status") == "True",
         terminating=meta.get("deletionTimestamp") is not None or status.get("phase") in ENDED,
-        creating=waiting.get("reason") == "ContainerCreating",
         unschedulable=_unschedulable(conditions.get("PodScheduled") or {}),
         waiting_reason=waiting.get("reason", ""),
         waiting_message=waiting.get("message", ""),

@@ -3,15 +3,13 @@
 Nothing runs beside it any more that it could be compared with, so this stands outside the promise about false alarms.
 """
 
-from datetime import UTC, datetime
-
 from tidegate.api.status import AfterPromotion, RolloutStatus
 from tidegate.judge.counts import Uncountable
-from tidegate.judge.state import Evidence, count_interval, count_queries, skip_interval
+from tidegate.judge.state import count_interval, count_queries, skip_interval
 from tidegate.judge.verdict import Case, Verdict, alone
 from tidegate.rollout.back import undo
 from tidegate.rollout.draft import Draft
-from tidegate.rollout.judging import restore, wake_for_next_cell
+from tidegate.rollout.judging import record, restore, wake_for_next_cell
 from tidegate.rollout.measuring import Measurement, judged_now, rules_of
 
 
@@ -52,13 +50,8 @@ def _take_in(watch: AfterPromotion, measured: Measurement, since: float) -> Verd
         evidence = count_interval(evidence, cell, counts.strata, rules, for_promotion=False)
         broken = broken or alone(Case(evidence=evidence, rules=rules, weight=1.0))
     evidence = count_queries(evidence, measured.queries) if measured.queries else evidence
-    _record(watch, evidence)
+    record(watch, evidence)
     return broken or alone(Case(evidence=evidence, rules=rules, weight=1.0, queries=measured.queries))
-
-
-def _record(watch: AfterPromotion, evidence: Evidence) -> None:
-    watch.evidence = evidence.to_status()
-    watch.judged_until = datetime.fromtimestamp(evidence.judged_until, UTC)
 
 
 def _act_on(draft: Draft, watch: AfterPromotion, broken: Verdict | None) -> None:

@@ -6,7 +6,7 @@ from tidegate.api.status import Withdrawal
 from tidegate.rollout.draft import Draft
 
 
-def go_back(draft: Draft, reason: str, message: str, *, undoes: Withdrawal | None = None) -> None:
+def go_back(draft: Draft, message: str, *, undoes: Withdrawal | None = None) -> None:
     """Begin to promote previous as it is.
 
     Parameters
@@ -25,7 +25,7 @@ def go_back(draft: Draft, reason: str, message: str, *, undoes: Withdrawal | Non
     draft.begin_rollout(previous, "Promoting")
     assert status.rollout is not None
     status.rollout.undoes = undoes
-    draft.decide("Promote", reason, message, previous)
+    draft.decide("Promote", "PreviousRevision", message, previous)
 
 
 def undo(draft: Draft, reason: str, message: str) -> None:
@@ -33,12 +33,9 @@ def undo(draft: Draft, reason: str, message: str) -> None:
     stable, previous = draft.status.stable, draft.status.previous
     assert stable is not None
     draft.decide("Rollback", reason, message, stable)
-    go_back(draft, "PreviousRevision", f"{stable} is undone; {previous} is still warm", undoes=_why(reason, message))
+    undoes = Withdrawal(reason=reason, message=message, reject=True)
+    go_back(draft, f"{stable} is undone; {previous} is still warm", undoes=undoes)
     draft.tell("Undoing", f"{stable}: {message}; {previous} comes again", warning=True)
-
-
-def _why(reason: str, message: str) -> Withdrawal:
-    return Withdrawal(reason=reason, message=message, reject=True)
 
 
 def set_role(draft: Draft, revision: str, role: Literal["Stable", "Candidate", "Previous"]) -> None:

@@ -90,7 +90,7 @@ def _start(draft: Draft) -> None:
 
 def _return_to_previous(draft: Draft) -> None:
     message = f"the spec went back to {draft.resource.desired}, which is still warm: no model is loaded, none is judged"
-    go_back(draft, "PreviousRevision", message)
+    go_back(draft, message)
     draft.tell("ReturningToPrevious", message)
 
 

@@ -70,6 +70,12 @@ class Draft:
         """Nothing may start, rise, be promoted or removed."""
         return self.resource.spec.suspend
 
+    @property
+    def kept_still(self) -> bool:
+        """A person keeps the rollout where it is: by spec.suspend, or by a pause they asked for."""
+        rollout = self.status.rollout
+        return self.suspended or (rollout is not None and rollout.paused_by is not None)
+
     def finish(self) -> Plan:
         """Close the draft."""
         waits = [max(0.0, (wake - self.now).total_seconds()) for wake in self.wakes]

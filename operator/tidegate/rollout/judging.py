@@ -57,8 +57,7 @@ def _take_in(draft: Draft, rollout: RolloutStatus, measured: Measurement, since:
         uncounted = None
         _run_clocks(draft, rollout, _case(draft, evidence, rules, uncounted, measured), pooled(counts.strata), cell)
     evidence = count_queries(evidence, measured.queries) if measured.queries else evidence
-    rollout.evidence = evidence.to_status()
-    rollout.judged_until = datetime.fromtimestamp(evidence.judged_until, UTC)
+    record(rollout, evidence)
     if measured.cells or uncounted is not None:
         _conclude(draft, rollout, _case(draft, evidence, rules, uncounted, measured))
 
@@ -77,6 +76,12 @@ def restore(judged: Judged, rules: Rules, measured: Measurement, since: float) -
         return begin(rules, since, measured.history)
     evidence = Evidence.from_status(judged.evidence)
     return change_weight(evidence, since) if evidence.judged_until < since else evidence
+
+
+def record(judged: Judged, evidence: Evidence) -> None:
+    """Write down the evidence, and up to when requests were judged."""
+    judged.evidence = evidence.to_status()
+    judged.judged_until = datetime.fromtimestamp(evidence.judged_until, UTC)
 
 
 def _case(draft: Draft, evidence: Evidence, rules: Rules, uncounted: Uncountable | None, measured: Measurement) -> Case:
@@ -99,7 +104,7 @@ def _run_clocks(draft: Draft, rollout: RolloutStatus, case: Case, requests: Stra
     rollout.share_message = why_not_in_effect(requests, case.weight)
     if requests.finished == 0 or rollout.share_message or case.weight * WHOLE <= ENTRY:
         return
-    if why_not_rise(case) is not None or draft.suspended or rollout.paused_by is not None:
+    if why_not_rise(case) is not None or draft.kept_still:
         return
     milliseconds = round(cell.length * 1000)
     if not rollout.paused:

@@ -60,6 +60,7 @@ class Judged(Protocol):
     revision: str
     plan: Rollout
     cell_milliseconds: int | None
+    judged_until: datetime | None
     evidence: dict[str, Any]
 
     @property

@@ -15,8 +15,6 @@ class Pod:
     ----------
     terminating
         On its way out, or ended for good as an evicted pod has.
-    creating
-        Has a node, and waits there for volumes or for an image to be pulled.
     unschedulable
         The scheduler's words while it finds no node; empty otherwise.
     waiting_reason, waiting_message
@@ -31,7 +29,6 @@ class Pod:
     revision: str
     ready: bool = False
     terminating: bool = False
-    creating: bool = False
     unschedulable: str = ""
     waiting_reason: str = ""
     waiting_message: str = ""
@@ -39,6 +36,11 @@ class Pod:
     exit_code: int | None = None
     exit_reason: str = ""
     last_words: str = ""
+
+    @property
+    def creating(self) -> bool:
+        """Has a node, and waits there for volumes or for an image to be pulled."""
+        return self.waiting_reason == "ContainerCreating"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,10 @@ def stepping(draft: Draft) -> None:
         withdraw(draft, verdict.reason, verdict.message, reject=True)
         return
     there = _hold_weight(draft)
-    if rollout.inconclusive or _kept_still(draft):
+    if rollout.inconclusive:
+        return
+    if draft.kept_still:
+        _tell_pause(draft)
         return
     if rollout.step < len(rollout.plan.steps):
         _finish_step(draft, there)
@@ -35,14 +38,12 @@ def stepping(draft: Draft) -> None:
         _inconclusive(draft)
 
 
-def _kept_still(draft: Draft) -> bool:
-    """A person keeps the rollout where it is."""
+def _tell_pause(draft: Draft) -> None:
     rollout = draft.status.rollout
     assert rollout is not None
     if rollout.paused_by is not None:
         rollout.paused = True
         rollout.message = f"paused by request {rollout.paused_by} until {resume_request(rollout.revision)}"
-    return draft.suspended or rollout.paused_by is not None
 
 
 def _hold_weight(draft: Draft) -> bool:
@@ -67,7 +68,7 @@ def _wanted_weight(draft: Draft) -> int:
     rollout = draft.status.rollout
     assert rollout is not None
     wanted, first = held_weight(rollout.plan, rollout.step), first_weight(rollout.plan)
-    if draft.suspended or rollout.paused_by is not None:
+    if draft.kept_still:
         wanted = min(wanted, candidate_weight(draft))
     if rollout.retreated:
         return min(wanted, first)
