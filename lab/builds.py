@@ -18,6 +18,10 @@ KUBERNETES_VERSION = "1.36.3"
 GATEWAY_MODULE = "github.com/envoyproxy/gateway"
 GATEWAY_IMAGE = "localhost/tidegate/envoy-gateway:1.9.1"
 VERSION_PACKAGE = "k8s.io/component-base/version"
+# The linker drops debug information anyway (-s -w): not even writing it saves a tenth of the time, and so does a
+# compiler that collects its garbage rarely. Neither changes what a program does, so neither is part of the key.
+COMPILER_FLAGS = "all=-dwarf=false"
+COMPILER_GARBAGE_PERCENT = "400"
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,8 @@ def compile_module(module: GoModule, go: Path, target: Path, step: Step) -> None
         "-v",
         "-tags",
         module.tags,
+        "-gcflags",
+        COMPILER_FLAGS,
         "-ldflags",
         module.linker_flags,
     ]
@@ -124,7 +130,7 @@ def compile_module(module: GoModule, go: Path, target: Path, step: Step) -> None
 
 def go_environment() -> Mapping[str, str]:
     """Return the environment that makes the binaries static and the module's own Go release the one used."""
-    return {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
+    return {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off", "GOGC": COMPILER_GARBAGE_PERCENT}
 
 
 def copy_gateway_chart(go: Path, target: Path) -> None:

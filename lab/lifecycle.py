@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from lab.cgroups import remove_cgroups
 from lab.cluster import equip
 from lab.external import external_kubeconfig, is_external
 from lab.image_store import provide_images, store_key
-from lab.images import lab_images
+from lab.images import debian_images, static_images
 from lab.instance import Flavour, Instance, find_instances, state_root
 from lab.ledger import Ledger
 from lab.namespaces import Namespaces
@@ -68,8 +69,7 @@ def up(flavour: Flavour = "full", *, name: str | None = None, reporter: Reporter
 def bring_up(instance: Instance, reporter: Reporter) -> Lab:
     """Run every step that was not yet run for this start of the lab with the same inputs."""
     require_machine(instance, reporter)
-    programs = kubernetes_programs(reporter)
-    images = lab_images(programs, reporter) if instance.has_node else []
+    programs, images = built(instance, reporter)
     ledger = Ledger(instance)
     namespaces = Namespaces(instance)
     key = digest(KUBERNETES.key, instance.flavour, store_key(images), *SOURCES)
@@ -79,6 +79,16 @@ def bring_up(instance: Instance, reporter: Reporter) -> Lab:
         start_core(namespaces, programs, images, reporter)
         ledger.record("core", key)
     return Lab(instance.kubeconfig, equip(namespaces, programs, ledger, reporter) if instance.has_node else None)
+
+
+def built(instance: Instance, reporter: Reporter) -> tuple[Path, list[Image]]:
+    """Return the programs and, where there is a node, its images; those that are mostly fetched, while Go compiles."""
+    if not instance.has_node:
+        return kubernetes_programs(reporter), []
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        debian = beside.submit(debian_images, reporter)
+        programs = kubernetes_programs(reporter)
+        return programs, [*static_images(programs, reporter), *debian.result()]
 
 
 def start_core(namespaces: Namespaces, programs: Path, images: Sequence[Image], reporter: Reporter) -> None:
