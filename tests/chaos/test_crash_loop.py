@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.api import until
 from tests.chaos.proxy import Call, Fault, Faults, Moment, no_fault
 from tests.chaos.stage import Lane, Stage
 from tests.chaos.trial import END_SECONDS, Story, Trial, first_revision, rollback, rollout
@@ -18,6 +19,7 @@ REPORT = Path(__file__).parents[2] / "build" / "crash-loop.json"
 LANES = 8
 """Operators at once: two cores start about one a second."""
 MANY_LIVES_SECONDS = 1500.0
+DEATH_SECONDS = 30.0
 STORIES = (first_revision, rollout, rollback)
 
 
@@ -102,11 +104,13 @@ class Matrix:
             await trial.delete()
         except AssertionError as error:
             self.failed.append(f"{story.name}, killed {moment} write {index}: {error}")
-        if lane.kills == before:
+        if not lane.proxy.struck:
             self._next.pop(row, None)
-        else:
-            assert lane.kills == before + 1
-            self.killed[story.name, moment, str(lane.proxy.struck[0][0])] += 1
+            return
+        # Killed after its last write, it may die later than the end is seen.
+        await until(lambda: lane.kills > before, lambda: f"the operator is killed; {lane.proxy.struck}", DEATH_SECONDS)
+        assert lane.kills == before + 1
+        self.killed[story.name, moment, str(lane.proxy.struck[0][0])] += 1
 
     def report(self) -> dict[str, dict[str, int]]:
         """Story and moment to the kinds of writes killed there."""
