@@ -64,13 +64,21 @@ class Cluster:
         lines = re.findall(rf'^apiserver_request_total\{{([^}}]*group="{group}"[^}}]*)\}} (\S+)$', text, re.MULTILINE)
         return {labels: float(value) for labels, value in lines if 'verb="WATCH"' not in labels}
 
-    def quiet_operator_requests(self, *, within: float = 120) -> dict[str, float]:
-        """The same once nothing was added for five seconds: what went before has been dealt with."""
+    def namespaces_stay(self) -> bool:
+        """No namespace is on its way out: the pods of trials before are gone, and with them their GPUs."""
+        core: Any = client.CoreV1Api(self.api)
+        return all(namespace.status.phase == "Active" for namespace in core.list_namespace().items)
+
+    def quiet_operator_requests(self, *, within: float = 240) -> dict[str, float]:
+        """The same once nothing was added for five seconds and no namespace is on its way out.
+
+        The system's own controllers ask for ModelDeployments while they empty one.
+        """
         deadline, seen = time.monotonic() + within, self.operator_requests()
         while time.monotonic() < deadline:
             time.sleep(5)
             before, seen = seen, self.operator_requests()
-            if before == seen:
+            if before == seen and self.namespaces_stay():
                 return seen
         raise AssertionError(f"the operator did not come to rest within {within:g} s")
 

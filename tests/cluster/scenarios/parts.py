@@ -136,11 +136,6 @@ def wait_judged(served: Served, *, more_than: int = 0, within: float = 60) -> No
     served.wait(lambda served: rollout_of(served).judged_milliseconds > more_than, "judged time", within=within)
 
 
-def all_namespaces_stay(served: Served) -> bool:
-    """No namespace is on its way out: the pods of tests before are gone, and with them their GPUs."""
-    return all(namespace.status.phase == "Active" for namespace in served.core.list_namespace().items)
-
-
 class Operator:
     """The lab's operator, as its chart installed it."""
 

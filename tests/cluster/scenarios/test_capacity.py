@@ -5,7 +5,6 @@ import statistics
 from lab.trial import Served
 from tests.cluster.scenarios.observer import Observer
 from tests.cluster.scenarios.parts import (
-    all_namespaces_stay,
     bring_to,
     delete_pods,
     gpus,
@@ -39,7 +38,7 @@ def test_s25_s50_candidate_whose_pods_vanish_is_out_of_traffic_within_a_second(s
 
 def test_s25_weight_is_the_share_of_ready_pods_and_stands_still_without_a_pod_of_stable(served: Served) -> None:
     steps = [{"weight": {"percent": 25, "seconds": 5}}, {"weight": {"percent": 50, "seconds": 600}}]
-    served.wait(all_namespaces_stay, "the GPUs of tests before free", within=180)
+    served.wait(lambda served: served.cluster.namespaces_stay(), "the GPUs of tests before free", within=180)
     with gpus(served, 3):
         served.apply("echo-1", replicas=2)
         served.wait_ready()
