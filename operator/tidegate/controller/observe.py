@@ -11,6 +11,7 @@ from tidegate.rollout.observation import Observation, Pod, Route
 from tidegate.rollout.resource import Resource
 
 Object = dict[str, Any]
+Name = tuple[str, str]
 
 KINDS = ("ControllerRevision", "Deployment", "Service", "Pod", "EndpointSlice", "HTTPRoute", "ConfigMap")
 SERVER = "server"
@@ -39,13 +40,16 @@ async def observe(kube: Kube, resource: Resource) -> tuple[Observation, Children
     """
     owner = resource.owner
     selector = f"{LABEL_MODELDEPLOYMENT}={owner.name}"
-    lists = await asyncio.gather(*(kube.list(kind, owner.namespace, selector) for kind in KINDS))
+    lists, ahead = await asyncio.gather(
+        asyncio.gather(*(kube.list(kind, owner.namespace, selector) for kind in KINDS)),
+        _read(kube, owner.namespace, _names_to_come(resource)),
+    )
     listed = dict(zip(KINDS, lists, strict=True))
     by_kind = {
         kind: {item["metadata"]["name"]: item for item in items if _is_ours(kind, item, owner.uid)}
         for kind, items in listed.items()
     }
-    taken = await _names_taken(kube, resource, by_kind)
+    taken = await _names_taken(kube, resource, by_kind, ahead)
     config_map, missing = await _source_config_map(kube, resource, by_kind)
     children = Children(by_kind, config_map)
     seen = Observation(
@@ -86,7 +90,25 @@ def _is_ours(kind: str, item: Object, uid: str) -> bool:
     return kind in ("Pod", "EndpointSlice") or controlled_by(item, uid)
 
 
-async def _names_taken(kube: Kube, resource: Resource, by_kind: Mapping[str, Mapping[str, Object]]) -> tuple[str, ...]:
+async def _read(kube: Kube, namespace: str, names: Iterable[Name]) -> dict[Name, Object | None]:
+    asked = tuple(names)
+    found = await asyncio.gather(*(kube.get(kind, namespace, name) for kind, name in asked))
+    return dict(zip(asked, found, strict=True))
+
+
+def _names_to_come(resource: Resource) -> list[Name]:
+    """Names of a revision that nobody has begun yet: asked for beside the lists, it does not wait for them."""
+    if any(entry.name == resource.desired for entry in resource.status.revisions):
+        return []
+    return [("ControllerRevision", resource.desired), ("Deployment", resource.desired)]
+
+
+async def _names_taken(
+    kube: Kube,
+    resource: Resource,
+    by_kind: Mapping[str, Mapping[str, Object]],
+    ahead: Mapping[Name, Object | None],
+) -> tuple[str, ...]:
     owner = resource.owner
     revisions = dict.fromkeys((resource.desired, *(entry.name for entry in resource.status.revisions)))
     needed = [
@@ -98,11 +120,11 @@ async def _names_taken(kube: Kube, resource: Resource, by_kind: Mapping[str, Map
     if resource.spec.model.source.config_map is not None:
         needed.append(("ConfigMap", resource.desired))
     absent = [(kind, name) for kind, name in needed if name not in by_kind[kind]]
-    found = await asyncio.gather(*(kube.get(kind, owner.namespace, name) for kind, name in absent))
+    found = {**ahead, **await _read(kube, owner.namespace, (name for name in absent if name not in ahead))}
     return tuple(
         f"{kind} {name}"
-        for (kind, name), item in zip(absent, found, strict=True)
-        if item is not None and not controlled_by(item, owner.uid)
+        for kind, name in absent
+        if (item := found[kind, name]) is not None and not controlled_by(item, owner.uid)
     )
 
 
