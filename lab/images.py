@@ -30,28 +30,30 @@ OPERATOR_USER = "65532"
 LAYER = "layer.tar"
 
 
-def static_images(programs: Path, reporter: Reporter) -> list[Image]:
-    """Return the images of the lab's own Go programs."""
-    prometheus = prometheus_program(reporter)
+def kubernetes_images(programs: Path, reporter: Reporter) -> list[Image]:
+    """Return the images of programs out of the one big build."""
     return [
         static_image(PAUSE_IMAGE, programs / "bin/pause", KUBERNETES.key, reporter),
         static_image(COREDNS_IMAGE, programs / "bin/coredns", KUBERNETES.key, reporter),
         static_image(GATEWAY_IMAGE, programs / "bin/envoy-gateway", KUBERNETES.key, reporter),
-        static_image(PROMETHEUS_IMAGE, prometheus / "bin/prometheus", PROMETHEUS.key, reporter),
     ]
 
 
-def debian_images(reporter: Reporter) -> list[Image]:
-    """Return the images that need a C library: Debian and wheels, nothing that is compiled here."""
+def other_images(reporter: Reporter) -> list[Image]:
+    """Return the images that need nothing of the one big build: mostly fetched, or built for themselves."""
     base = base_layer(reporter)
     triton_environment = {
         "PATH": "/opt/tritonserver/bin:/usr/local/bin:/usr/bin:/bin",
         "LD_LIBRARY_PATH": "/opt/tritonserver/lib",
     }
+    envoy = Image(ENVOY_IMAGE, (base, envoy_layer(reporter)))
+    triton = Image(TRITON_IMAGE, (base, triton_layer(reporter)), environment=triton_environment)
+    prometheus = prometheus_program(reporter) / "bin/prometheus"
     return [
         Image(BASE_IMAGE, (base,)),
-        Image(ENVOY_IMAGE, (base, envoy_layer(reporter))),
-        Image(TRITON_IMAGE, (base, triton_layer(reporter)), environment=triton_environment),
+        envoy,
+        triton,
+        static_image(PROMETHEUS_IMAGE, prometheus, PROMETHEUS.key, reporter),
     ]
 
 

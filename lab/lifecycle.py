@@ -13,7 +13,7 @@ from lab.cgroups import remove_cgroups
 from lab.cluster import equip
 from lab.external import external_kubeconfig, is_external
 from lab.image_store import provide_images, store_key
-from lab.images import debian_images, static_images
+from lab.images import kubernetes_images, other_images
 from lab.instance import Flavour, Instance, find_instances, state_root
 from lab.ledger import Ledger
 from lab.namespaces import Namespaces
@@ -82,13 +82,13 @@ def bring_up(instance: Instance, reporter: Reporter) -> Lab:
 
 
 def built(instance: Instance, reporter: Reporter) -> tuple[Path, list[Image]]:
-    """Return the programs and, where there is a node, its images; those that are mostly fetched, while Go compiles."""
+    """Return the programs and, where there is a node, its images, those of other things while Kubernetes is built."""
     if not instance.has_node:
         return kubernetes_programs(reporter), []
     with ThreadPoolExecutor(max_workers=1) as beside:
-        debian = beside.submit(debian_images, reporter)
+        others = beside.submit(other_images, reporter)
         programs = kubernetes_programs(reporter)
-        return programs, [*static_images(programs, reporter), *debian.result()]
+        return programs, [*kubernetes_images(programs, reporter), *others.result()]
 
 
 def start_core(namespaces: Namespaces, programs: Path, images: Sequence[Image], reporter: Reporter) -> None:
