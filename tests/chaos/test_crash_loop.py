@@ -136,4 +136,5 @@ async def test_s34_killed_once_before_or_after_any_write_it_ends_the_same(
         print(f"{matrix.killed.total()} kills, each in a rollout of its own; {REPORT} has them by write")
     assert matrix.failed == []
     assert stage.gaps == []
-    assert matrix.killed.total() >= 2 * sum(writes.values()) - 12
+    # How often a status is written depends a little on when samples come: no two runs have the same number of writes.
+    assert matrix.killed.total() >= 0.85 * 2 * sum(writes.values())
