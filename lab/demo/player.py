@@ -12,7 +12,7 @@ from lab.errors import LabError
 from lab.load import Load, Record
 from tidegate.api.status import ModelDeploymentStatus
 
-STAGE_SECONDS = 180.0
+STAGE_SECONDS = 240.0
 SETTLED_REQUESTS = 90
 """Requests watched after a stage ended, so that a loss at the very end of a transition is not missed."""
 SETTLED_SECONDS = 30.0

@@ -13,7 +13,14 @@ def host_name(namespace: str, name: str) -> str:
 
 def model_deployment(namespace: str, name: str, reference: str, queries: Sequence[Query] = ()) -> dict[str, Any]:
     """Return the ModelDeployment `name` that serves the model image `reference` and is judged by `queries` too."""
-    analysis = {"intervalSeconds": 5, "bakeSeconds": 10, "errors": {"maxSharePercent": "1"}, "queries": list(queries)}
+    analysis = {
+        "intervalSeconds": 5,
+        "bakeSeconds": 10,
+        "errors": {"maxSharePercent": "1"},
+        "queries": list(queries),
+        # Lets it begin with the first step's weight: there are only minutes to watch.
+        "statistics": {"harmBudgetRequests": 200},
+    }
     return {
         "apiVersion": "tidegate.dev/v1alpha1",
         "kind": "ModelDeployment",

@@ -19,7 +19,7 @@ from tests.chaos.trial import Story, Trial, rollback, rollout
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600), pytest.mark.soak]
 
-FIRST_WEIGHT = [950_000, 50_000]
+FIRST_WEIGHT = [850_000, 150_000]
 GOES_ON_SECONDS = 20.0
 """From the end of a fault to the next write."""
 

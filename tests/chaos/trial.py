@@ -25,7 +25,10 @@ _numbers = itertools.count(1)
 
 
 def document(namespace: str, name: str, image: str) -> Object:
-    """A ModelDeployment with a plan as short as it gets: two weights, each judged for one interval."""
+    """A ModelDeployment with a plan as short as it gets: two weights, each judged for one interval.
+
+    The harm budget is never what limits them, and the second is no more than twice the first.
+    """
     return {
         "apiVersion": f"{API_GROUP}/{VERSION}",
         "kind": KIND,
@@ -40,9 +43,13 @@ def document(namespace: str, name: str, image: str) -> Object:
                 "timeoutSeconds": TIMEOUT_SECONDS,
             },
             "rollout": {
-                "steps": [{"weight": {"percent": percent, "seconds": 1}} for percent in (5, 30)],
+                "steps": [{"weight": {"percent": percent, "seconds": 1}} for percent in (15, 30)],
                 "keepPreviousSeconds": 0,
-                "analysis": {"intervalSeconds": 5, "bakeSeconds": 0},
+                "analysis": {
+                    "intervalSeconds": 5,
+                    "bakeSeconds": 0,
+                    "statistics": {"harmBudgetRequests": 1_000_000},
+                },
             },
         },
     }

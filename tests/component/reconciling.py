@@ -18,6 +18,8 @@ from tidegate.rollout import Resource
 NAME = "filetype"
 Object = dict[str, Any]
 IMAGE = {"image": {"reference": "models/filetype:1"}}
+PLENTY = {"harmBudgetRequests": 1_000_000}
+"""A harm budget that no traffic here exceeds."""
 FILES = {"configMap": {"name": "files", "items": [{"key": "model.py", "path": "1/model.py"}]}}
 
 
@@ -32,7 +34,11 @@ def spec_of(source: Object = IMAGE, **more: Any) -> Object:
             "hostnames": ["filetype.example.com"],
             "timeoutSeconds": 5,
         },
-        "rollout": {"steps": steps, "keepPreviousSeconds": 60, "analysis": {"bakeSeconds": 10, "maxSeconds": 600}},
+        "rollout": {
+            "steps": steps,
+            "keepPreviousSeconds": 60,
+            "analysis": {"bakeSeconds": 10, "maxSeconds": 600, "statistics": PLENTY},
+        },
         **more,
     }
 

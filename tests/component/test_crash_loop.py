@@ -6,12 +6,12 @@ from itertools import product
 import pytest
 
 from tests.component.crashing import CrashingBench, Ending, Kills, always, never, once
-from tests.component.reconciling import FILES, Object
+from tests.component.reconciling import FILES, PLENTY, Object
 
 QUICK: Object = {
     "steps": [{"weight": {"percent": 5, "seconds": 5}}, {"weight": {"percent": 25, "seconds": 5}}],
     "keepPreviousSeconds": 0,
-    "analysis": {"intervalSeconds": 5, "bakeSeconds": 0, "maxSeconds": 600},
+    "analysis": {"intervalSeconds": 5, "bakeSeconds": 0, "maxSeconds": 600, "statistics": PLENTY},
 }
 NEXT: Object = {"limits": {"nvidia.com/gpu": 2}}
 Story = Callable[[Kills], Awaitable[Ending]]

@@ -44,28 +44,38 @@ Bound = Annotated[
 ]
 
 
-class WeightStep(SpecModel):
-    """Give the candidate a share of the traffic and judge it there."""
-
-    percent: Annotated[
-        int,
-        Field(
-            ge=1,
-            le=100,
-            json_schema_extra=rules(
-                rule(
-                    "self <= 50 || self > 100",
-                    "expected 1 to 50: the candidate is judged beside stable, and promotion, not a step, gives it all "
-                    "traffic",
-                    found=("%s", "self"),
-                )
-            ),
+ShareBesideStable = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=100,
+        json_schema_extra=rules(
+            rule(
+                "self <= 50 || self > 100",
+                "expected 1 to 50: the candidate is judged beside stable, and promotion, not a step, gives it all "
+                "traffic",
+                found=("%s", "self"),
+            )
         ),
-    ]
+    ),
+]
+
+
+class WeightStep(SpecModel):
+    """Give the candidate a share of the traffic and judge it there; the harm budget sets how fast it gets there."""
+
+    percent: ShareBesideStable
     """Share of the traffic in percent, 1 to 50; less where the candidate's pods do not carry it."""
 
     seconds: Annotated[int, Field(ge=1, le=86_400)] = 60
     """Seconds of judged time at this weight: intervals that were counted while the weight was in effect."""
+
+
+class RampStep(SpecModel):
+    """Give the candidate as much traffic as the harm budget allows, more each time it was judged, up to a share."""
+
+    max_percent: ShareBesideStable = 50
+    """Share of the traffic in percent that ends the step, 1 to 50; less where the candidate's pods do not carry it."""
 
 
 class PauseStep(SpecModel):
@@ -78,10 +88,13 @@ class PauseStep(SpecModel):
 class Step(SpecModel):
     """One step of a rollout: exactly one of the fields."""
 
-    model_config = ConfigDict(json_schema_extra=exactly_one("kinds of step", "weight", "pause"))
+    model_config = ConfigDict(json_schema_extra=exactly_one("kinds of step", "weight", "ramp", "pause"))
 
     weight: WeightStep | None = None
     """Give the candidate a share of the traffic. Default when unset: the step is of another kind."""
+
+    ramp: RampStep | None = None
+    """Raise the weight by the harm budget. Default when unset: the step is of another kind."""
 
     pause: PauseStep | None = None
     """Wait; `{}` for a person. Default when unset: the step is of another kind."""
@@ -188,6 +201,10 @@ class Statistics(SpecModel):
     """Odds ratio of bad requests, candidate to stable, the candidate must be shown to stay under; over
     tolerateOddsRatio."""
 
+    harm_budget_requests: Annotated[int, Field(ge=1, le=1_000_000)] = 20
+    """Number of requests a bad candidate may harm before its traffic can be taken away; half of what stable fails
+    itself in that time where that is more. Sets how fast the weight rises, and counts per reaction, not per rollout."""
+
 
 class Analysis(SpecModel):
     """What the candidate is judged by."""
@@ -232,7 +249,10 @@ class Capacity(SpecModel):
     """Seconds the candidate's pods may wait for a node; then they are removed and the rollout ends, not rejected."""
 
 
-_WEIGHTS = "self.filter(step, has(step.weight)).map(step, step.weight.percent)"
+_WEIGHTS = (
+    "self.filter(step, has(step.weight) || has(step.ramp))"
+    ".map(step, has(step.weight) ? step.weight.percent : step.ramp.maxPercent)"
+)
 _STEP_SECONDS = "self.steps.filter(step, has(step.weight)).map(step, step.weight.seconds).sum()"
 
 
@@ -259,12 +279,12 @@ class Rollout(SpecModel):
             | rules(
                 rule(
                     f"{_WEIGHTS}.isSorted()",
-                    "expected weights that do not fall from one weight step to the next: put them in order",
+                    "expected weights that do not fall from one weight or ramp step to the next: put them in order",
                     found=("%s", _WEIGHTS),
                 )
             ),
         ),
-    ] = [Step(weight=WeightStep(percent=percent)) for percent in (5, 25, 50)]
+    ] = [Step(ramp=RampStep())]
     """Steps in their order; promotion follows the last."""
 
     analysis: Analysis = Analysis()

@@ -217,6 +217,10 @@ class RolloutStatus(StatusModel):
     evidence: FreeObject = {}
     """The judge's running evidence."""
 
+    pace: FreeObject = {}
+    """What the harm budget allows: weights in parts per million (the most it may have now, the first one, the highest
+    judged), and the traffic it is computed from."""
+
     promoted_by: RequestValue | None = None
     """The request by which a person promoted it; unset where the judge did."""
 

@@ -99,10 +99,13 @@ class Budget:
         As the user sets it.
     cell_seconds
         Length of an interval.
+    first_step
+        The plan's first weight, parts per million: a candidate nothing is known of never gets more.
     """
 
     requests: float
     cell_seconds: float
+    first_step: int = WHOLE
 
     @property
     def reaction_seconds(self) -> float:
@@ -117,7 +120,7 @@ class Budget:
 
     def first_weight(self, rate: float, stable: Counts) -> int:
         """Weight (parts per million) for a candidate nothing is known of, at `rate` requests a second, over 0."""
-        return self._weight(rate, stable, excess=1.0)
+        return min(self.first_step, self._weight(rate, stable, excess=1.0))
 
     def weight(self, rate: float, seen: Stratum) -> int:
         """Largest weight (parts per million, at least 1) after what was seen of both revisions in the rollout."""
@@ -175,6 +178,8 @@ class Pace:
         if self.first == 0:
             first = budget.first_weight(rate, seen.stable)
             return replace(self, weight=first, first=first)
+        # Intervals may still come in of a weight that the one before them took back.
+        weight = min(weight, self.weight)
         held = max(self.held, weight) if weight > ENTRY else self.held
         after, bound = replace(self, held=held), budget.weight(rate, seen)
         if retreats and self.weight > self.first:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from tidegate.api.status import Hold, RolloutStatus
 from tidegate.judge.counts import CellCounts, Uncountable
 from tidegate.judge.grid import Cell
+from tidegate.judge.pace import Pace, Traffic
 from tidegate.judge.rules import Rules
 from tidegate.judge.state import Evidence, begin, change_weight, count_interval, count_queries, skip_interval
 from tidegate.judge.strata import Stratum, pooled
@@ -14,6 +15,7 @@ from tidegate.judge.verdict import judge as judge_case
 from tidegate.rollout.capacity import ENTRY, WHOLE
 from tidegate.rollout.draft import Draft
 from tidegate.rollout.measuring import Judged, Measurement, cell_seconds, judged_now, next_due, rules_of
+from tidegate.rollout.pacing import take_in
 from tidegate.rollout.steps import held_weight, last_weight_step
 from tidegate.rollout.steps.base import Progress
 from tidegate.rollout.traffic import allowed_weight, candidate_weight, in_force, lacks_room
@@ -46,6 +48,9 @@ def _take_in(draft: Draft, rollout: RolloutStatus, measured: Measurement, since:
     rules = rules_of(rollout.plan.analysis)
     evidence = restore(rollout, rules, measured, since)
     rollout.cell_milliseconds = round(measured.cell_seconds * 1000)
+    if not rollout.pace:
+        before = Traffic.before(measured.history, measured.cell_seconds)
+        rollout.pace = Pace.at(candidate_weight(draft), before).to_status()
     uncounted = measured.trouble
     rollout.metrics_problem = _problems(measured)
     for cell, counts in measured.cells:
@@ -55,7 +60,9 @@ def _take_in(draft: Draft, rollout: RolloutStatus, measured: Measurement, since:
         last = at_last_weight(draft)
         evidence = count_interval(evidence, cell, counts.strata, rules, for_promotion=last)
         uncounted = None
-        _run_clocks(draft, rollout, _case(draft, evidence, rules, uncounted, measured), pooled(counts.strata), cell)
+        case = _case(draft, evidence, rules, uncounted, measured)
+        _run_clocks(draft, rollout, case, pooled(counts.strata), cell)
+        _set_pace(draft, rollout, case, pooled(counts.strata), cell)
     evidence = count_queries(evidence, measured.queries) if measured.queries else evidence
     record(rollout, evidence)
     if measured.cells or uncounted is not None:
@@ -116,6 +123,21 @@ def _run_clocks(draft: Draft, rollout: RolloutStatus, case: Case, requests: Stra
         rollout.bake_judged_milliseconds += milliseconds
 
 
+def _set_pace(draft: Draft, rollout: RolloutStatus, case: Case, requests: Stratum, cell: Cell) -> None:
+    """Raise or lower what the candidate may have: a rise needs what the clocks need, a weight that was judged."""
+    hold = why_not_rise(case)
+    stays = draft.kept_still or bool(rollout.share_message)
+    take_in(
+        rollout,
+        case.evidence.total,
+        requests,
+        cell.seconds,
+        weight=candidate_weight(draft),
+        may_rise=hold is None and not stays and requests.finished > 0,
+        retreats=hold is not None and hold.retreat,
+    )
+
+
 def _conclude(draft: Draft, rollout: RolloutStatus, case: Case) -> None:
     hold = why_not_rise(case)
     if hold is not None and hold.kind is Kind.Rollback:
@@ -160,7 +182,10 @@ def at_last_weight(draft: Draft) -> bool:
 
 
 def at_weight_of(draft: Draft, step: int) -> bool:
-    """The weight of step number `step` is in force, or as much of it as the candidate's pods carry for want of room."""
+    """The weight of step number `step` is in force, or as much of it as the candidate's pods carry for want of room.
+
+    A weight that the pace keeps lower is not the step's.
+    """
     rollout = draft.status.rollout
     assert rollout is not None
     if rollout.retreated or rollout.phase != "Stepping" or not in_force(draft):

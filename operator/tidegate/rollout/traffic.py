@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from tidegate.api.names import LETTERS, Letter
 from tidegate.api.spec import ModelDeploymentSpec
 from tidegate.api.status import ModelDeploymentStatus, Slot
+from tidegate.judge.pace import Pace
 from tidegate.rollout.capacity import ENTRY, WHOLE, next_weight, share
 from tidegate.rollout.draft import Draft
 
@@ -67,6 +68,8 @@ def write_weight(draft: Draft, weight: int) -> None:
         risen = weight > candidate_weight(draft)
         rollout.weight_decreased = not risen
         rollout.bake_judged_milliseconds = 0 if risen else rollout.bake_judged_milliseconds
+        if rollout.pace:
+            rollout.pace = Pace.from_status(rollout.pace).written(weight).to_status()
     for letter in LETTERS:
         slot = draft.slot(letter)
         slot.weight = WHOLE - weight if slot.revision == draft.status.stable else weight

@@ -36,7 +36,10 @@ def revision_of(document: dict[str, Any]) -> str:
 
 
 def bring_to(served: Served, model: str, percent: int, **options: Any) -> str:
-    """Bring `model` in up to a weight that it then holds; returns its revision. Does nothing where it is there."""
+    """Bring `model` in up to a weight that it then holds; returns its revision. Does nothing where it is there.
+
+    Somebody has to send requests meanwhile: without any, a candidate stays at the weight by which it entered.
+    """
     document = served.document(model, **{"steps": held_at(percent), **options})
     served.apply_document(document)
     revision, wanted = revision_of(document), percent * MILLION_PER_PERCENT

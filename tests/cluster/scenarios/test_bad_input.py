@@ -57,7 +57,8 @@ def test_s32b_missing_secret_waits_unrejected_and_goes_on_once_it_is_there(serve
     served.core.create_namespaced_secret(
         served.namespace, {"metadata": {"name": "license"}, "stringData": {"token": "x"}}
     )
-    served.wait(lambda served: served.weight_of(candidate) == 500_000, "half of the traffic", within=90)
+    with served.requests(rate=20):
+        served.wait(lambda served: served.weight_of(candidate) == 500_000, "half of the traffic", within=90)
     assert served.status.rejected == []
 
 

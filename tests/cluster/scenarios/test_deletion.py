@@ -25,7 +25,8 @@ def test_s31_deleted_mid_rollout_without_prometheus_and_made_anew_at_once(served
     served.wait_ready()
     stable = served.status.stable
     assert stable is not None
-    candidate = bring_to(served, "echo-2", 30)
+    with served.requests(rate=20):
+        candidate = bring_to(served, "echo-2", 30)
     uid, operator = served.body()["metadata"]["uid"], Operator(served)
     old = pods_of(served, stable, candidate)
     with stopped_prometheus(served):
@@ -69,7 +70,8 @@ def test_s31_deleted_without_an_operator_leaves_nothing_stuck(served: Served) ->
 def test_s31_namespace_deleted_mid_rollout_causes_no_storm_of_errors(served: Served) -> None:
     served.apply("echo-1")
     served.wait_ready()
-    bring_to(served, "echo-2", 30)
+    with served.requests(rate=20):
+        bring_to(served, "echo-2", 30)
     operator = Operator(served)
     errors = operator.failed_reconciles()
     served.core.delete_namespace(served.namespace)

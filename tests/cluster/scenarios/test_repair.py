@@ -34,7 +34,8 @@ def shared(cluster: Cluster) -> Iterator[Served]:
 @pytest.fixture
 def middle(shared: Served) -> Served:
     """Its candidate at 30 %, where it stays; brought there unless a test before has."""
-    bring_to(shared, "echo-2", 30)
+    with shared.requests(rate=20):
+        bring_to(shared, "echo-2", 30)
     return shared
 
 

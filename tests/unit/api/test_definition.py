@@ -67,9 +67,7 @@ def _required(schema: Mapping[str, Any]) -> list[str]:
 
 
 def test_every_constant_default_is_in_the_schema() -> None:
-    assert dict(SPEC)["spec.rollout.steps"]["default"] == [
-        {"weight": {"percent": percent, "seconds": 60}} for percent in (5, 25, 50)
-    ]
+    assert dict(SPEC)["spec.rollout.steps"]["default"] == [{"ramp": {"maxPercent": 50}}]
     assert dict(SPEC)["spec.rollout.analysis.statistics.tolerateOddsRatio"]["default"] == "1.25"
 
 

@@ -42,8 +42,8 @@ def test_quantities_may_be_written_as_numbers() -> None:
     assert parsed.limits == {"nvidia.com/gpu": "1", "memory": "8Gi"}
 
 
-def test_the_default_plan_rises_in_three_steps() -> None:
-    assert [step.weight.percent for step in Rollout().steps if step.weight] == [5, 25, 50]
+def test_the_default_plan_is_a_ramp_to_half_of_the_traffic() -> None:
+    assert [step.ramp.max_percent for step in Rollout().steps if step.ramp] == [50]
 
 
 def test_status_is_the_same_after_a_round_trip() -> None:

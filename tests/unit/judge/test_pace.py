@@ -149,6 +149,17 @@ def test_the_entry_weight_is_held_until_the_traffic_is_known() -> None:
     assert after.counted(BUDGET, EMPTY, ENTRY, may_rise=True, retreats=False).weight == 14_285
 
 
+def test_the_first_weight_is_at_most_the_plans() -> None:
+    known = Pace(traffic=Traffic().followed_by(2, 15.0))
+    after = known.counted(replace(BUDGET, first_step=50_000), EMPTY, ENTRY, may_rise=True, retreats=False)
+    assert (after.weight, after.first) == (50_000, 50_000)
+
+
+def test_an_interval_of_a_weight_that_was_just_taken_back_does_not_bring_it_again() -> None:
+    retreated = pace(400_000, 14_285, 400_000).counted(BUDGET, CLEAN, 400_000, may_rise=False, retreats=True)
+    assert retreated.counted(BUDGET, CLEAN, 400_000, may_rise=True, retreats=False).weight == 28_570
+
+
 CLEAN = stratum((100_000, 0), (100_000, 0))
 
 

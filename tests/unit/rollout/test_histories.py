@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from tests.unit.rollout.world import NAME, World, spec_of
 from tidegate.api.names import LETTERS, REQUEST_VERBS, Letter
-from tidegate.api.status import ModelDeploymentStatus
-from tidegate.judge.counts import Uncountable
+from tidegate.api.status import ModelDeploymentStatus, RolloutStatus
+from tidegate.judge.counts import CellCounts, Uncountable
+from tidegate.judge.strata import pooled
 from tidegate.rollout.capacity import ENTRY, WHOLE, share
 from tidegate.rollout.measuring import Measurement
 from tidegate.rollout.observation import Observation, Pod
+from tidegate.rollout.pacing import budget_of
 from tidegate.rollout.steps import first_weight, held_weight
 
 DRAIN_SECONDS = 15
@@ -23,7 +25,9 @@ DRAIN_SECONDS = 15
 
 PAUSE_THEN_WEIGHT = [{"pause": {}}, {"weight": {"percent": 25, "seconds": 10}}]
 TIMED_PAUSE = [{"weight": {"percent": 5, "seconds": 20}}, {"pause": {"seconds": 30}}, {"weight": {"percent": 50}}]
+RAMP_WITH_PAUSE = [{"ramp": {"maxPercent": 10}}, {"pause": {"seconds": 20}}, {"ramp": {"maxPercent": 40}}]
 SHORT = {"maxSeconds": 300}
+PACED = {"maxSeconds": 600, "statistics": {"harmBudgetRequests": 20}}
 SPECS = (
     spec_of("1", analysis=SHORT),
     spec_of("2", analysis=SHORT),
@@ -31,6 +35,8 @@ SPECS = (
     spec_of("4", steps=TIMED_PAUSE, analysis=SHORT | {"onInconclusive": "Promote"}, capacity={"waitSeconds": 40}),
     spec_of("2", replicas=3, analysis=SHORT),
     spec_of("1", replicas=1, analysis=SHORT, keepPreviousSeconds=0),
+    spec_of("5", steps=[{"ramp": {}}], analysis=PACED),
+    spec_of("6", replicas=3, steps=RAMP_WITH_PAUSE, analysis=PACED | {"onInconclusive": "Promote"}),
 )
 TROUBLE: dict[str, Callable[[str], Pod]] = {
     "load": lambda name: Pod(name="p", revision=name, restarts=1, exit_code=1, last_words="no such file"),
@@ -39,7 +45,10 @@ TROUBLE: dict[str, Callable[[str], Pod]] = {
     "image": lambda name: Pod(name="p", revision=name, waiting_reason="ImagePullBackOff"),
 }
 CHILDREN = ("deployments", "stable", "a", "b", "route")
-BEGINNINGS = ("start", "entry", "first weight", "last weight", "promoting", "promoted")
+BEGINNINGS = (
+    *("start", "entry", "first weight", "last weight", "promoting", "promoted"),
+    *("ramp", "ramp half way", "ramp last"),
+)
 """Where in the rollout of the second revision a history begins."""
 
 
@@ -57,6 +66,12 @@ class History(World):
         Children whose writes fail until further notice.
     judged
         Step to the seconds counted while its weight was written.
+    proven
+        The highest weight an interval was counted at since the weight last went back to the first one.
+    counted_at
+        The weight an interval was counted at with nothing to be held against it; 0 once another one was written.
+    most_first
+        The highest weight that a candidate nothing is known of may have at the traffic last seen.
     zero_since
         Slot to the moment since which its weight is 0 in the route.
     late
@@ -72,6 +87,9 @@ class History(World):
     lost: frozenset[str] = frozenset()
     denied: frozenset[str] = frozenset()
     judged: dict[int, float] = field(default_factory=dict)
+    proven: int = 0
+    counted_at: int = 0
+    most_first: int = ENTRY
     zero_since: dict[Letter, datetime] = field(default_factory=dict)
     late: tuple[str, ModelDeploymentStatus, int] | None = None
     moments: int = 0
@@ -112,6 +130,19 @@ class History(World):
                 seconds = sum(cell.length for cell, _ in measured.cells)
                 self.judged[rollout.step] = self.judged.get(rollout.step, 0.0) + seconds
         return measured
+
+    def note_pace(self, measured: Measurement | None, before: RolloutStatus, weight: int) -> None:
+        """Remember what the weight may rise to once `measured` is taken in."""
+        cells = (
+            []
+            if measured is None
+            else [(cell, pooled(counts.strata)) for cell, counts in measured.cells if isinstance(counts, CellCounts)]
+        )
+        for cell, requests in cells:
+            self.counted_at = weight
+            self.proven = max(self.proven, weight)
+            rate = max(requests.finished / cell.seconds, 1e-9)
+            self.most_first = max(self.most_first, budget_of(before).first_weight(rate, requests.stable))
 
     def _state(self) -> dict[str, str]:
         return {"deployments": repr(self._deployments), "route": repr(self._weights), **self._selected_by()}
@@ -161,6 +192,9 @@ class History(World):
         before, seen_ready = self.status, {name: self.ready_behind(name) for name in self._deployments}
         if before.rollout is not None and before.rollout.id != self._judged_rollout:
             self._judged_rollout, self.judged = before.rollout.id, {}
+            self.proven, self.counted_at, self.most_first = 0, 0, ENTRY
+        if before.rollout is not None:
+            self.note_pace(super().measure(), before.rollout, self.weight_of(before.rollout.revision))
         super().reconcile()
         check(before, self.status, seen_ready, self)
 
@@ -230,6 +264,7 @@ def check(before: ModelDeploymentStatus, after: ModelDeploymentStatus, ready: di
     check_rejected(before, after)
     check_capacity(before, after, ready)
     check_rise(before, after, world)
+    check_pace(before, after, world)
 
 
 def check_slots_kept(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> None:
@@ -288,6 +323,22 @@ def check_rise(before: ModelDeploymentStatus, after: ModelDeploymentStatus, worl
         assert weight(after, new.revision) <= proven, (
             f"the weight rose although nothing is measured: {old.hold.message}"
         )
+
+
+def check_pace(before: ModelDeploymentStatus, after: ModelDeploymentStatus, world: History) -> None:
+    """No rise that was not judged, none to more than twice what was judged, none while anything holds."""
+    old, new = before.rollout, after.rollout
+    if old is None or new is None or old.id != new.id or (old.phase, new.phase) != ("Stepping", "Stepping"):
+        return
+    then, now = weight(before, old.revision), weight(after, new.revision)
+    if new.retreated and not old.retreated:
+        world.proven, world.counted_at = min(world.proven, world.most_first), 0
+    if now > max(then, ENTRY):
+        free = max(world.proven, min(world.most_first, first_weight(old.plan)))
+        assert now <= free or (world.counted_at == then and now <= 2 * then), f"{then} rose to {now}"
+        assert new.hold is None or now <= min(world.most_first, first_weight(old.plan)), f"rose at {new.hold}"
+    if now != then:
+        world.counted_at = 0
 
 
 def weight(status: ModelDeploymentStatus, revision: str) -> int:
@@ -411,12 +462,15 @@ def begin_at(beginning: str, load_seconds: int) -> History:
     """A world in which the second revision has come so far."""
     world = History(spec=SPECS[0], load_seconds=load_seconds)
     world.advance(120)
-    candidate = world.apply(SPECS[1])
+    candidate = world.apply(SPECS[6 if beginning.startswith("ramp") else 1])
     reached: dict[str, Callable[[], bool]] = {
         "start": lambda: True,
         "entry": lambda: world.weight_of(candidate) == ENTRY,
         "first weight": lambda: world.weight_of(candidate) == 50_000,
         "last weight": lambda: world.weight_of(candidate) == 500_000,
+        "ramp": lambda: world.weight_of(candidate) == 16_000,
+        "ramp half way": lambda: world.weight_of(candidate) == 128_000,
+        "ramp last": lambda: world.weight_of(candidate) == 500_000,
         "promoting": lambda: world.weight_of(candidate) > 500_000,
         "promoted": lambda: world.status.stable == candidate,
     }

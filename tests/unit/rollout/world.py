@@ -28,12 +28,15 @@ from tidegate.rollout.observation import Observation, Pod, Route
 from tidegate.rollout.traffic import slot_to_be_drained
 
 NAME = "filetype"
+PLENTY = 1_000_000
+"""A harm budget that no traffic here exceeds."""
 
 
 def spec_of(tag: str = "1", **rollout: Any) -> ModelDeploymentSpec:
-    """A spec whose revision differs by `tag`; two replicas, quick steps."""
+    """A spec whose revision differs by `tag`; two replicas, quick steps, a harm budget that only doubling limits."""
     steps = [{"weight": {"percent": percent, "seconds": 10}} for percent in (5, 25, 50)]
-    analysis = {"intervalSeconds": 10, "bakeSeconds": 10, **rollout.pop("analysis", {})}
+    statistics = {"harmBudgetRequests": PLENTY}
+    analysis = {"intervalSeconds": 10, "bakeSeconds": 10, "statistics": statistics, **rollout.pop("analysis", {})}
     return ModelDeploymentSpec.model_validate(
         {
             "model": {"source": {"image": {"reference": f"models/filetype:{tag}"}}},

@@ -4,12 +4,14 @@ from tidegate.judge.verdict import Kind
 from tidegate.rollout.capacity import candidate_size
 from tidegate.rollout.draft import Draft
 from tidegate.rollout.judging import gate, outcome
+from tidegate.rollout.pacing import first_paced_weight, paced
 from tidegate.rollout.phases.loading import failed
 from tidegate.rollout.phases.promoting import promote
 from tidegate.rollout.phases.withdrawing import withdraw
-from tidegate.rollout.steps import first_weight, held_weight, last_weight_step, progress
+from tidegate.rollout.steps import held_weight, last_weight_step, progress, ramps
+from tidegate.rollout.steps.base import Progress
 from tidegate.rollout.steps.pause import resume_request
-from tidegate.rollout.traffic import allowed_weight, candidate_weight, lacks_room, move_towards
+from tidegate.rollout.traffic import allowed_weight, candidate_weight, lacks_room, move_towards, percent
 
 
 def stepping(draft: Draft) -> None:
@@ -50,15 +52,16 @@ def _hold_weight(draft: Draft) -> bool:
     """Size the candidate for the step's weight and move towards it; True once it is in force."""
     rollout = draft.status.rollout
     assert rollout is not None
-    wanted = _wanted_weight(draft)
-    needed = candidate_size(wanted, draft.resource.spec.replicas)
+    wanted, stable_pods = _wanted_weight(draft), draft.resource.spec.replicas
+    allowed_by_pace = paced(rollout, wanted, present=candidate_weight(draft))
+    asked_for = allowed_by_pace if ramps(rollout.plan, rollout.step) else wanted
     entry = draft.revision_status(rollout.revision)
     if entry is not None:
-        entry.replicas = max(entry.replicas, needed)
+        entry.replicas = max(entry.replicas, candidate_size(asked_for, stable_pods))
     if draft.ready(draft.status.stable) == 0:
         return False
-    target = min(wanted, allowed_weight(draft))
-    if target > candidate_weight(draft) and _pods_are_coming(draft, needed):
+    target = min(allowed_by_pace, allowed_weight(draft))
+    if target > candidate_weight(draft) and _pods_are_coming(draft, candidate_size(allowed_by_pace, stable_pods)):
         return False
     return move_towards(draft, target)
 
@@ -67,12 +70,13 @@ def _wanted_weight(draft: Draft) -> int:
     """This step's weight; while something holds, no more than there is, or than the first one, which needs no proof."""
     rollout = draft.status.rollout
     assert rollout is not None
-    wanted, first = held_weight(rollout.plan, rollout.step), first_weight(rollout.plan)
+    present = candidate_weight(draft)
+    wanted, first = held_weight(rollout.plan, rollout.step), first_paced_weight(rollout, present=present)
     if draft.kept_still:
-        wanted = min(wanted, candidate_weight(draft))
+        wanted = min(wanted, present)
     if rollout.retreated:
         return min(wanted, first)
-    return wanted if rollout.hold is None else min(wanted, max(candidate_weight(draft), first))
+    return wanted if rollout.hold is None else min(wanted, max(present, first))
 
 
 def _pods_are_coming(draft: Draft, needed: int) -> bool:
@@ -87,7 +91,7 @@ def _finish_step(draft: Draft, in_force: bool) -> None:
     assert rollout is not None
     step = progress(draft, rollout.plan.steps[rollout.step])
     rollout.paused = step.reason == "Paused"
-    missing = gate(draft) or (None if step.done else step)
+    missing = gate(draft) or (None if step.done else _kept_low(draft) or step)
     if missing is not None:
         rollout.message = missing.message
         return
@@ -98,6 +102,18 @@ def _finish_step(draft: Draft, in_force: bool) -> None:
     rollout.step_since, rollout.step_judged_milliseconds = draft.now, 0
     rollout.resumed, rollout.message = False, ""
     draft.wake_at(draft.now)
+
+
+def _kept_low(draft: Draft) -> Progress | None:
+    """The pace, not room, keeps the weight under the step's."""
+    rollout = draft.status.rollout
+    assert rollout is not None
+    present, wanted = candidate_weight(draft), held_weight(rollout.plan, rollout.step)
+    if paced(rollout, wanted, present=present) == wanted or rollout.paused:
+        return None
+    budget = f"{rollout.plan.analysis.statistics.harm_budget_requests:,} requests"
+    message = f"{percent(present)} of {percent(wanted)}, as much as a harm budget of {budget} allows; more once judged"
+    return Progress(False, "Paced", message)
 
 
 def _inconclusive(draft: Draft) -> None:
