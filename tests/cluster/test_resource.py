@@ -12,9 +12,7 @@ from tidegate.api.names import API_GROUP, PLURAL, VERSION
 from tidegate.api.spec import Rollout
 from tidegate.api.status import (
     DECISIONS_KEPT,
-    MESSAGE_LENGTH,
     REJECTIONS_KEPT,
-    Condition,
     Decision,
     ModelDeploymentStatus,
     Rejection,
@@ -23,6 +21,7 @@ from tidegate.api.status import (
     Slot,
     Slots,
 )
+from tidegate.api.status_types import MESSAGE_LENGTH, Condition
 
 NOW = datetime(2026, 11, 23, 20, 0, 0, 123_456, tzinfo=UTC)
 LONG = "ü" * MESSAGE_LENGTH * 2

@@ -46,8 +46,8 @@ KINDS_AND_CONDITIONS = {
 WORDS_OF_THE_PLANNER = {
     *("Capacity", "Infrastructure", "Model", "Insufficient", "Candidate", "Previous", "Stable"),
     *("Promote", "Rollback", "Hold", "Error", "Fail", "NoData", "Pass", "Prometheus"),
-    # A value of spec.rollout.afterPromotion.
-    "Undo",
+    # Values of spec.rollout.afterPromotion and spec.rollout.analysis.promotion.
+    *("Undo", "Auto"),
     # Told as ImagePullBackOff.
     "ErrImagePull",
 }

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from tidegate.api.status import Condition
+from tidegate.api.status_types import Condition
 
 READY = "Ready"
 AVAILABLE = "Available"

@@ -173,6 +173,16 @@ class Query(SpecModel):
     """Number of failed intervals in a row after which the candidate is rolled back."""
 
 
+class NoHarm(SpecModel):
+    """How long a candidate must be without evidence of harm where it is promoted without proof."""
+
+    min_requests: Annotated[int, Field(ge=1, le=1_000_000)] = 50
+    """Number of requests the candidate has to finish at the last weight."""
+
+    min_seconds: Annotated[int, Field(ge=10, le=604_800)] = 1800
+    """Seconds of judged time at the last weight."""
+
+
 class Statistics(SpecModel):
     """How sure the judge has to be. Decimal numbers, written as strings."""
 
@@ -205,6 +215,9 @@ class Statistics(SpecModel):
     """Number of requests a bad candidate may harm before its traffic can be taken away; half of what stable fails
     itself in that time where that is more. Sets how fast the weight rises, and counts per reaction, not per rollout."""
 
+    no_harm: NoHarm = NoHarm()
+    """How long a candidate must be without evidence of harm where it is promoted without proof."""
+
 
 class Analysis(SpecModel):
     """What the candidate is judged by."""
@@ -216,7 +229,13 @@ class Analysis(SpecModel):
                 "expected bakeSeconds at most maxSeconds: nothing could be promoted in time",
                 found=("%s over %s", "self.bakeSeconds", "self.maxSeconds"),
                 path=".bakeSeconds",
-            )
+            ),
+            rule(
+                "self.promotion != 'NoHarm' || self.statistics.noHarm.minSeconds <= self.maxSeconds",
+                "expected noHarm.minSeconds at most maxSeconds: nothing could be promoted in time",
+                found=("%s over %s", "self.statistics.noHarm.minSeconds", "self.maxSeconds"),
+                path=".statistics.noHarm.minSeconds",
+            ),
         )
     )
 
@@ -234,6 +253,11 @@ class Analysis(SpecModel):
 
     max_seconds: Annotated[int, Field(ge=10, le=604_800)] = 7200
     """Most seconds of judged time a rollout takes; after them onInconclusive."""
+
+    promotion: Literal["Auto", "NonInferior", "NoHarm"] = "Auto"
+    """What promotes a candidate: proof that it is good enough (NonInferior), or no evidence of harm for as long as
+    `statistics.noHarm` says, recorded as promoted without proof (NoHarm). Auto asks for proof where the traffic can
+    give it within maxSeconds, else for no harm; decided once, at the last weight."""
 
     on_inconclusive: Literal["Pause", "Promote", "Rollback"] = "Pause"
     """What happens when maxSeconds have passed without a verdict."""

@@ -3,56 +3,25 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import Field
 
-from tidegate.api.base import LIST_ATOMIC, ApiModel, FreeObject, list_map
+from tidegate.api.base import LIST_ATOMIC, FreeObject, list_map
 from tidegate.api.rollout import Rollout
+from tidegate.api.status_types import (
+    Condition,
+    Count,
+    ManyRequests,
+    Message,
+    Milliseconds,
+    Name,
+    PartsPerMillion,
+    Reason,
+    RequestValue,
+    StatusModel,
+)
 
-MESSAGE_LENGTH = 4096
 DECISIONS_KEPT = 20
 REJECTIONS_KEPT = 10
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= MESSAGE_LENGTH else text[: MESSAGE_LENGTH - 1] + "…"
-
-
-Name = Annotated[str, Field(max_length=253)]
-Reason = Annotated[str, Field(max_length=128)]
-Message = Annotated[str, AfterValidator(_shortened), Field(json_schema_extra={"maxLength": MESSAGE_LENGTH})]
-RequestValue = Annotated[str, Field(max_length=262_144)]
-"""An annotation's value, however long: the API server allows that many bytes for all annotations of an object."""
-PartsPerMillion = Annotated[int, Field(ge=0, le=1_000_000)]
-Count = Annotated[int, Field(ge=0, le=2_147_483_647)]
-Milliseconds = Annotated[int, Field(ge=0, le=9_007_199_254_740_991)]
-
-
-class StatusModel(ApiModel):
-    """Base of what the operator writes; assignments are checked, so that what cannot be stored is never planned."""
-
-    model_config = ConfigDict(validate_assignment=True)
-
-
-class Condition(StatusModel):
-    """One condition (meta/v1 Condition)."""
-
-    type: Annotated[str, Field(max_length=316)]
-    """What is stated: Ready, Available, Reconciling, Stalled, MetricsAvailable, RouteReady or CapacityAvailable."""
-
-    status: Literal["True", "False", "Unknown"]
-    """Whether it holds."""
-
-    reason: Reason
-    """Why, in one word."""
-
-    message: Message = ""
-    """Why, in a sentence."""
-
-    last_transition_time: datetime
-    """When status changed last."""
-
-    observed_generation: Count | None = None
-    """metadata.generation (a number) this was said about."""
 
 
 class Address(StatusModel):
@@ -136,6 +105,16 @@ class Hold(StatusModel):
     """Since when it has held for that reason without a break."""
 
 
+class Promotion(StatusModel):
+    """What promotes the candidate, decided at the last weight."""
+
+    mode: Literal["NonInferior", "NoHarm"]
+    """Proof that it is good enough, or no evidence of harm for long enough."""
+
+    message: Message = ""
+    """What that is expected to take."""
+
+
 class RolloutStatus(StatusModel):
     """The rollout under way."""
 
@@ -174,6 +153,9 @@ class RolloutStatus(StatusModel):
 
     bake_judged_milliseconds: Milliseconds = 0
     """Judged time since the last rise of the weight, in milliseconds."""
+
+    bake_requests: ManyRequests = 0
+    """Number of requests the candidate finished in the judged time since the last rise of the weight."""
 
     weight: Annotated[str, Field(max_length=32)] = ""
     """The candidate's weight as shown to people, in percent."""
@@ -220,6 +202,9 @@ class RolloutStatus(StatusModel):
     pace: FreeObject = {}
     """What the harm budget allows: weights in parts per million (the most it may have now, the first one, the highest
     judged), and the traffic it is computed from."""
+
+    promotion: Promotion | None = None
+    """What promotes it; unset until the last weight is judged."""
 
     promoted_by: RequestValue | None = None
     """The request by which a person promoted it; unset where the judge did."""

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from tidegate.api.conditions import READY, RECONCILING, STALLED, set_condition
 from tidegate.api.names import API_GROUP, KIND, VERSION
-from tidegate.api.status import Condition, ModelDeploymentStatus
+from tidegate.api.status import ModelDeploymentStatus
+from tidegate.api.status_types import Condition
 from tidegate.clients.errors import ApiError
 from tidegate.clients.kube import Kube
 from tidegate.controller.act import Actor

@@ -27,6 +27,13 @@ def bad_shares(stratum: Stratum) -> str:
     return f"candidate {bad_share(stratum.candidate)}, stable {bad_share(stratum.stable)}"
 
 
+def duration(seconds: float) -> str:
+    """For example "42 s", "3 min" or "4.7 h"."""
+    if seconds < 120.0:
+        return f"{seconds:,.0f} s"
+    return f"{seconds / 60.0:,.0f} min" if seconds < 7200.0 else f"{seconds / 3600.0:,.1f} h"
+
+
 def of_line(log_e: float, line: float) -> str:
     """An e-value beside its line, for example "133 of 100"."""
     return f"{_number(log_e)} of {line:,.0f}"

@@ -6,10 +6,11 @@ from enum import StrEnum
 
 from tidegate.judge.counts import Uncountable
 from tidegate.judge.logs import reaches
+from tidegate.judge.promotion import NoHarm, requests_needed, smallest_harm_found
 from tidegate.judge.queries import Outcome, QueryResult
 from tidegate.judge.rules import Rules
 from tidegate.judge.state import Evidence
-from tidegate.judge.text import bad_share, bad_shares, of_line, percent
+from tidegate.judge.text import bad_share, bad_shares, duration, of_line, percent
 
 HOLD_LINE = 10.0
 """E-value of harm, or of being over the limit, from which nothing rises."""
@@ -64,6 +65,10 @@ class Case:
         Whether the weight is the plan's last.
     bake_seconds_left
         Judged seconds the candidate still has to serve at its last weight.
+    rate
+        Requests a second on the route, for expected times; 0 where they are not told.
+    no_harm
+        What promotion without proof takes; None where proof is asked for.
     """
 
     evidence: Evidence
@@ -74,6 +79,18 @@ class Case:
     queries: tuple[QueryResult, ...] = ()
     at_last_weight: bool = False
     bake_seconds_left: float = 0.0
+    rate: float = 0.0
+    no_harm: NoHarm | None = None
+
+    @property
+    def proven(self) -> bool:
+        """Whether the candidate is shown to be good enough."""
+        return reaches(self.evidence.errors.noninferiority.log_e, self.rules.promotion_line)
+
+    @property
+    def by_proof(self) -> bool:
+        """Whether proof is what promotes it."""
+        return self.no_harm is None or (self.no_harm.or_proof and self.proven)
 
 
 Rule = Callable[[Case], Verdict | None]
@@ -220,10 +237,33 @@ def baking(case: Case) -> Verdict | None:
 
 def not_yet_proven(case: Case) -> Verdict | None:
     """The candidate is not shown to be good enough."""
-    log_e = case.evidence.errors.noninferiority.log_e
-    if reaches(log_e, case.rules.promotion_line):
+    if case.proven or not case.by_proof:
         return None
-    return _hold("NotYetProven", f"{_errors(case)}; evidence for promotion {of_line(log_e, case.rules.promotion_line)}")
+    evidence = of_line(case.evidence.errors.noninferiority.log_e, case.rules.promotion_line)
+    return _hold("NotYetProven", f"{_errors(case)}; evidence for promotion {evidence}{_to_go(case)}")
+
+
+def _to_go(case: Case) -> str:
+    stable, weight = case.evidence.total.stable, case.weight
+    if not 0.0 < weight < 1.0 or stable.finished == 0:
+        return ""
+    share, so_far = stable.bad / stable.finished, case.evidence.errors.noninferiority
+    more = requests_needed(so_far, case.rules, share=share, weight=weight, burst=case.evidence.burst.value)
+    if more is None:
+        return ""
+    return f"; about {more:,} more requests" + (f", {duration(more / (case.rate * weight))}" if case.rate > 0.0 else "")
+
+
+def not_long_enough(case: Case) -> Verdict | None:
+    """Without proof: not enough requests, or not enough time, without evidence of harm."""
+    terms = case.no_harm
+    if terms is None or case.by_proof or terms.long_enough:
+        return None
+    message = (
+        f"{_errors(case)}; no evidence of harm in {terms.requests:,} of {terms.min_requests:,} requests and "
+        f"{terms.seconds:,.0f} of {terms.min_seconds:,.0f} s of judged time"
+    )
+    return _hold("NotLongEnough", message)
 
 
 ROLLBACKS: tuple[Rule, ...] = (harmful, query_failed)
@@ -236,12 +276,24 @@ HOLDS: tuple[Rule, ...] = (
     too_little_evidence,
     query_without_answer,
 )
-NOT_PROMOTED_YET: tuple[Rule, ...] = (more_weights, baking, not_yet_proven)
+NOT_PROMOTED_YET: tuple[Rule, ...] = (more_weights, baking, not_yet_proven, not_long_enough)
 
 
 def _promotion(case: Case) -> Verdict:
+    if case.no_harm is not None and not case.by_proof:
+        return _without_proof(case, case.no_harm)
     evidence = of_line(case.evidence.errors.noninferiority.log_e, case.rules.promotion_line)
     return Verdict(Kind.Promote, "NonInferior", f"{_errors(case)}; evidence for promotion {evidence}")
+
+
+def _without_proof(case: Case, terms: NoHarm) -> Verdict:
+    size = smallest_harm_found(case.rules, case.evidence.total, case.evidence.burst.value)
+    found = "no share of failures" if size is None else f"a candidate that fails {percent(size)}"
+    message = (
+        f"{_errors(case)}; promoted without proof: no evidence of harm in {terms.requests:,} requests and "
+        f"{terms.seconds:,.0f} s of judged time. {found[0].upper()}{found[1:]} of them would have been found"
+    )
+    return Verdict(Kind.Promote, "NoHarm", message)
 
 
 def _hold(reason: str, message: str, *, retreat: bool = False) -> Verdict:

@@ -15,7 +15,8 @@ from tidegate.judge.verdict import judge as judge_case
 from tidegate.rollout.capacity import ENTRY, WHOLE
 from tidegate.rollout.draft import Draft
 from tidegate.rollout.measuring import Judged, Measurement, cell_seconds, judged_now, next_due, rules_of
-from tidegate.rollout.pacing import take_in
+from tidegate.rollout.pacing import pace_of, take_in
+from tidegate.rollout.proof import choose_promotion, no_harm_terms
 from tidegate.rollout.steps import held_weight, last_weight_step
 from tidegate.rollout.steps.base import Progress
 from tidegate.rollout.traffic import allowed_weight, candidate_weight, in_force, lacks_room
@@ -63,6 +64,8 @@ def _take_in(draft: Draft, rollout: RolloutStatus, measured: Measurement, since:
         case = _case(draft, evidence, rules, uncounted, measured)
         _run_clocks(draft, rollout, case, pooled(counts.strata), cell)
         _set_pace(draft, rollout, case, pooled(counts.strata), cell)
+        if last:
+            choose_promotion(draft, rollout, evidence, rules)
     evidence = count_queries(evidence, measured.queries) if measured.queries else evidence
     record(rollout, evidence)
     if measured.cells or uncounted is not None:
@@ -103,6 +106,8 @@ def _case(draft: Draft, evidence: Evidence, rules: Rules, uncounted: Uncountable
         queries=measured.queries,
         at_last_weight=at_last_weight(draft),
         bake_seconds_left=bake_left,
+        rate=pace_of(rollout, candidate_weight(draft)).traffic.mean,
+        no_harm=no_harm_terms(rollout),
     )
 
 
@@ -121,6 +126,7 @@ def _run_clocks(draft: Draft, rollout: RolloutStatus, case: Case, requests: Stra
         rollout.step_judged_milliseconds += milliseconds
     if case.at_last_weight:
         rollout.bake_judged_milliseconds += milliseconds
+        rollout.bake_requests += requests.candidate.finished
 
 
 def _set_pace(draft: Draft, rollout: RolloutStatus, case: Case, requests: Stratum, cell: Cell) -> None:

@@ -67,7 +67,8 @@ def write_weight(draft: Draft, weight: int) -> None:
     if rollout is not None:
         risen = weight > candidate_weight(draft)
         rollout.weight_decreased = not risen
-        rollout.bake_judged_milliseconds = 0 if risen else rollout.bake_judged_milliseconds
+        if risen:
+            rollout.bake_judged_milliseconds, rollout.bake_requests = 0, 0
         if rollout.pace:
             rollout.pace = Pace.from_status(rollout.pace).written(weight).to_status()
     for letter in LETTERS:

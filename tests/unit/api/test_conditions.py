@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from tidegate.api.conditions import set_condition
-from tidegate.api.status import Condition
+from tidegate.api.status_types import Condition
 
 NOW = datetime(2026, 11, 23, 20, 0, 0, 900_000, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)

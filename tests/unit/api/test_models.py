@@ -8,12 +8,12 @@ from pydantic import ValidationError
 
 from tidegate.api.spec import ErrorLimit, ResourceRequirements, Rollout
 from tidegate.api.status import (
-    MESSAGE_LENGTH,
     Decision,
     ModelDeploymentStatus,
     RolloutStatus,
     Slot,
 )
+from tidegate.api.status_types import MESSAGE_LENGTH
 
 NOW = datetime(2026, 11, 23, 20, 0, 0, 123_456, tzinfo=UTC)
 

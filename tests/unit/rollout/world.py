@@ -1,5 +1,6 @@
 """A small stand-in for cluster, gateway and time, for driving the planner through whole rollouts."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -59,8 +60,9 @@ class Traffic:
     rate: float = 50.0
     bad: dict[str, float] = field(default_factory=dict)
 
-    def counts(self, revision: str, share: float, seconds: float) -> Counts:
-        finished = round(self.rate * share * seconds)
+    def counts(self, revision: str, share: float, cell: Cell) -> Counts:
+        """Requests come evenly in time, so that there is one in a while even where they are few."""
+        finished = math.floor(self.rate * share * cell.end) - math.floor(self.rate * share * cell.start)
         return Counts(finished, round(finished * self.bad.get(revision, 0.0)))
 
 
@@ -176,8 +178,8 @@ class World:
         share = self.weight_of(candidate) / 1_000_000
         other = self.status.stable if self.status.stable != candidate else self.status.previous
         return Stratum(
-            self.traffic.counts(candidate, share, cell.seconds),
-            self.traffic.counts(other or "", 1.0 - share, cell.seconds),
+            self.traffic.counts(candidate, share, cell),
+            self.traffic.counts(other or "", 1.0 - share, cell),
         )
 
     # ---- running ---------------------------------------------------------------------------------------------------
