@@ -307,7 +307,7 @@ def selector_of(service: Object | None) -> str | None:
 
 def finished_of(evidence: Object) -> int:
     """Requests of both revisions that an evidence has taken in."""
-    return sum(int(counts["finished"]) for counts in evidence["total"].values())
+    return sum(int(counts["finished"]) for counts in evidence["metrics"]["errors"]["total"].values())
 
 
 def contains(present: Any, wanted: Any) -> bool:

@@ -80,7 +80,7 @@ def set_weight(item: Any) -> None:
 
 
 def set_learnt(item: Any) -> None:
-    item["status"]["rollout"]["evidence"]["total"]["candidate"]["finished"] += 1
+    item["status"]["rollout"]["evidence"]["metrics"]["errors"]["total"]["candidate"]["finished"] += 1
 
 
 def first_deleted(history: History) -> int:

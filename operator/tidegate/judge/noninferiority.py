@@ -43,9 +43,12 @@ class NonInferiorityEvidence(EValue):
         relative = (-math.log(2 * len(ODDS_RATIOS)),) * len(ODDS_RATIOS)
         return relative + (-math.log(2 * len(FRACTIONS)),) * len(FRACTIONS)
 
-    def update(self, strata: Sequence[Stratum], burst: float = 1.0) -> float:
-        """Take in one interval, its logs divided by the burst factor, and return log E after it."""
-        growth = self._relative(strata) + self._absolute(strata)
+    def update(self, strata: Sequence[Stratum], burst: float = 1.0, *, alike: bool = True) -> float:
+        """Take in one interval, its logs divided by the burst factor, and return log E after it.
+
+        Where the two were not `alike`, in hardware and load, only the absolute part learns from it.
+        """
+        growth = self._relative(strata if alike else ()) + self._absolute(strata)
         self._log_wealth = tuple(value + ratio / burst for value, ratio in zip(self._log_wealth, growth, strict=True))
         return self.log_e
 

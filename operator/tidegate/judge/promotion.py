@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from tidegate.judge.harm import HarmEvidence
 from tidegate.judge.logs import reaches
 from tidegate.judge.materiality import MaterialityEvidence
-from tidegate.judge.noninferiority import NonInferiorityEvidence
-from tidegate.judge.rules import Rules
+from tidegate.judge.metric import MetricEvidence
+from tidegate.judge.rules import Metric, Rules
 from tidegate.judge.strata import Counts, Stratum
 
 MOST_REQUESTS = 1 << 20
@@ -40,26 +40,29 @@ class NoHarm:
         return self.requests >= self.min_requests and self.seconds >= self.min_seconds
 
 
-def requests_needed(
-    evidence: NonInferiorityEvidence, rules: Rules, *, share: float, weight: float, burst: float = 1.0
-) -> int | None:
-    """Further requests of the candidate until proof is to be expected, where it fails as stable does.
+def requests_needed(evidence: MetricEvidence, rules: Rules, *, weight: float, alike: bool = True) -> int | None:
+    """Further requests of the candidate until proof is to be expected, where it does as stable does.
 
     From the growth of this very mixture on the counts to be expected; None where it takes more than `MOST_REQUESTS`.
 
     Parameters
     ----------
     evidence
-        What was gathered so far.
-    share
-        Bad share of stable, and of a healthy candidate.
+        What was gathered so far of one metric.
     weight
         The candidate's share of the requests, over 0 and under 1.
+    alike
+        Whether it is compared with stable, too.
     """
+    stable, proof = evidence.total.stable, evidence.noninferiority
+    share = stable.bad / stable.finished if stable.finished > 0 else 0.0
 
     def proven(requests: int) -> bool:
-        log_e = copy(evidence).update([_expected(requests, share, weight)], burst)
-        return reaches(log_e, rules.promotion_line)
+        after = copy(proof)
+        expected = _expected(requests, share, weight)
+        return after is None or reaches(
+            after.update([expected], evidence.burst.value, alike=alike), rules.promotion_line
+        )
 
     high = 1
     while not proven(high):
@@ -78,14 +81,16 @@ def _expected(requests: int, share: float, weight: float) -> Stratum:
     return Stratum(Counts(requests, round(requests * share)), Counts(beside, round(beside * share)))
 
 
-def smallest_harm_found(rules: Rules, seen: Stratum, burst: float = 1.0) -> float | None:
+def smallest_harm_found(evidence: MetricEvidence, rules: Rules) -> float | None:
     """Least bad share of the candidate that would have been proven harmful in what was seen; None for none at all."""
+    seen, line = evidence.total, rules.harm_line
 
     def proven(bad: int) -> bool:
         strata = [Stratum(Counts(seen.candidate.finished, bad), seen.stable)]
-        harm, material = HarmEvidence(rules.tolerate), MaterialityEvidence(rules.ignored_share)
-        found = reaches(harm.update(strata, burst), rules.harm_line)
-        return found and reaches(material.update(strata), rules.harm_line)
+        harm = HarmEvidence(rules.tolerate)
+        material = MaterialityEvidence(rules.ignored_share_of(Metric.Errors))
+        found = reaches(harm.update(strata, evidence.burst.value), line / evidence.weight)
+        return found and reaches(material.update(strata), line)
 
     low, high = -1, seen.candidate.finished
     if high == 0 or not proven(high):

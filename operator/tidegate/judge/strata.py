@@ -1,7 +1,8 @@
 """Counts of finished and bad requests: what every evidence in this package is fed with."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,21 @@ class Stratum:
 
 
 EMPTY = Stratum(NO_REQUESTS, NO_REQUESTS)
+
+
+def write_stratum(stratum: Stratum) -> dict[str, dict[str, int]]:
+    """JSON-safe form."""
+    return {
+        "candidate": {"finished": stratum.candidate.finished, "bad": stratum.candidate.bad},
+        "stable": {"finished": stratum.stable.finished, "bad": stratum.stable.bad},
+    }
+
+
+def read_stratum(status: Mapping[str, Any]) -> Stratum:
+    """Inverse of `write_stratum`."""
+    return Stratum(
+        *(Counts(int(status[slot]["finished"]), int(status[slot]["bad"])) for slot in ("candidate", "stable"))
+    )
 
 
 def pooled(strata: Iterable[Stratum]) -> Stratum:

@@ -2,6 +2,7 @@
 
 import math
 
+from tidegate.judge.rules import Metric
 from tidegate.judge.strata import Counts, Stratum
 
 LARGEST_SHOWN = 1_000_000
@@ -46,3 +47,18 @@ def _number(log_e: float) -> str:
     if value < 0.01:
         return "under 0.01"
     return f"{value:,.0f}" if value >= 10.0 else f"{value:.2f}"
+
+
+def metric_name(metric: Metric, bound: float | None = None, edge: float | None = None) -> str:
+    """What was counted as bad, for example "latency over 250 ms".
+
+    Parameters
+    ----------
+    bound, edge
+        Milliseconds asked for, and those the histogram can tell; equal, or `edge` is the next one above.
+    """
+    if metric is not Metric.Latency:
+        return {Metric.Errors: "errors", Metric.ClientErrors: "4xx answers"}[metric]
+    counted = bound if edge is None else edge
+    inexact = "" if edge is None or edge == bound else f" (the histogram's next edge over {bound:g} ms)"
+    return f"latency over {counted:g} ms{inexact}"

@@ -1,20 +1,24 @@
 """The verdict: ordered lists of small rules, each with one reason to roll back, to hold or not to promote yet."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from tidegate.judge.counts import Uncountable
 from tidegate.judge.logs import reaches
+from tidegate.judge.metric import MetricEvidence
 from tidegate.judge.promotion import NoHarm, requests_needed, smallest_harm_found
 from tidegate.judge.queries import Outcome, QueryResult
-from tidegate.judge.rules import Rules
+from tidegate.judge.rules import Metric, Rules
 from tidegate.judge.state import Evidence
-from tidegate.judge.text import bad_share, bad_shares, duration, of_line, percent
+from tidegate.judge.text import bad_share, bad_shares, duration, metric_name, of_line, percent
 
 HOLD_LINE = 10.0
 """E-value of harm, or of being over the limit, from which nothing rises."""
 LARGEST_BURST = 10.0
+MUCH_LESS = math.log(10.0)
+"""In log E: a metric that adds less than a tenth of the largest part to the evidence of harm is not named."""
 REQUESTS_EXPECTED = 10
 IDLE_SECONDS = 60.0
 
@@ -69,6 +73,8 @@ class Case:
         Requests a second on the route, for expected times; 0 where they are not told.
     no_harm
         What promotion without proof takes; None where proof is asked for.
+    latency_note
+        Why latency is not compared with stable's, or not counted; empty where it is.
     """
 
     evidence: Evidence
@@ -81,11 +87,12 @@ class Case:
     bake_seconds_left: float = 0.0
     rate: float = 0.0
     no_harm: NoHarm | None = None
+    latency_note: str = ""
 
     @property
     def proven(self) -> bool:
-        """Whether the candidate is shown to be good enough."""
-        return reaches(self.evidence.errors.noninferiority.log_e, self.rules.promotion_line)
+        """Whether the candidate is shown to be good enough by every metric that can show it."""
+        return all(reaches(log_e, self.rules.promotion_line) for log_e in self.evidence.log_proofs.values())
 
     @property
     def by_proof(self) -> bool:
@@ -121,11 +128,14 @@ def _first(rules: Sequence[Rule], case: Case) -> Verdict | None:
 
 
 def harmful(case: Case) -> Verdict | None:
-    """Harm is proven and material."""
-    errors = case.evidence.errors
-    if not errors.harmful(case.rules):
+    """Harm is proven and material: the mean of what the metrics say reaches the line."""
+    evidence, line = case.evidence, case.rules.harm_line
+    if not evidence.harmful(case.rules):
         return None
-    message = f"{_errors(case)}; evidence of harm {of_line(errors.harm.log_e, case.rules.harm_line)}"
+    parts = {metric: found.log_part(line) for metric, found in evidence.metrics.items()}
+    to_blame = [metric for metric, part in parts.items() if part >= max(parts.values()) - MUCH_LESS]
+    shares = "; ".join(_shares(case, metric) for metric in to_blame)
+    message = f"{shares}; evidence of harm {of_line(evidence.log_harm(case.rules), line)}"
     return Verdict(Kind.Rollback, "Harm", message)
 
 
@@ -169,46 +179,56 @@ def no_traffic(case: Case) -> Verdict | None:
 
 def above_limit(case: Case) -> Verdict | None:
     """Over the user's limit without proof that the candidate is to blame."""
-    left = case.evidence.errors.hold_intervals
-    if left == 0 or case.rules.limit is None:
-        return None
-    message = (
-        f"{_errors(case)}; over the limit of {percent(case.rules.limit)}, not attributable to the candidate yet; "
-        f"ends after {left} clean intervals"
-    )
-    return _hold("AboveLimit", message, retreat=True)
+    for metric, found, limit in _over_their_limits(case):
+        message = (
+            f"{_shares(case, metric)}; over the limit of {percent(limit)}, not attributable to the candidate yet"
+            f"{_note(case, metric)}; ends after {found.hold_intervals} clean intervals"
+        )
+        return _hold("AboveLimit", message, retreat=True)
+    return None
 
 
 def over_limit(case: Case) -> Verdict | None:
     """Over the user's limit, whoever is to blame: nobody to compare with is left."""
-    if case.evidence.errors.hold_intervals == 0 or case.rules.limit is None:
-        return None
-    shares = bad_share(case.evidence.total.candidate)
-    message = f"bad requests are {shares}, over the limit of {percent(case.rules.limit)}"
-    return Verdict(Kind.Rollback, "AboveLimit", message)
+    for metric, found, limit in _over_their_limits(case):
+        shares = f"{_name(case, metric)}: {bad_share(found.total.candidate)}"
+        return Verdict(Kind.Rollback, "AboveLimit", f"{shares}, over the limit of {percent(limit)}")
+    return None
+
+
+def _over_their_limits(case: Case) -> Iterator[tuple[Metric, MetricEvidence, float]]:
+    for metric, found in case.evidence.metrics.items():
+        limit = case.rules.limit_of(metric)
+        if found.hold_intervals > 0 and limit is not None:
+            yield metric, found, limit
 
 
 def bursty_errors(case: Case) -> Verdict | None:
-    """Stable's failures come in such bursts that little can be learnt."""
-    factor = case.evidence.burst.value
-    if factor <= LARGEST_BURST:
-        return None
-    message = f"stable's bad requests come in bursts, {factor:.1f} times the spread of independent ones"
-    return _hold("BurstyErrors", message, retreat=True)
+    """Stable's bad requests come in such bursts that little can be learnt towards a promotion."""
+    for metric, found in case.evidence.metrics.items():
+        factor = found.burst.value
+        if found.noninferiority is not None and factor > LARGEST_BURST:
+            message = f"stable's come in bursts, {factor:.1f} times the spread of independent ones"
+            return _hold("BurstyErrors", f"{_name(case, metric)}: {message}", retreat=True)
+    return None
 
 
 def too_little_evidence(case: Case) -> Verdict | None:
     """Suspicion that is no proof; harm that surely does not matter is none."""
-    errors = case.evidence.errors
-    suspected = errors.harm.capped or reaches(errors.harm.log_e, HOLD_LINE)
-    if errors.above is not None and reaches(errors.above.log_e, HOLD_LINE):
-        evidence = f"evidence of being over the limit {of_line(errors.above.log_e, case.rules.harm_line)}"
-    elif suspected and reaches(errors.material.log_e, 1.0):
-        evidence = f"evidence of harm {of_line(errors.harm.log_e, case.rules.harm_line)}"
-        evidence += ", held down as all of it comes from one interval" if errors.harm.capped else ""
-    else:
-        return None
-    return _hold("TooLittleEvidence", f"{_errors(case)}; {evidence}: nothing rises on a suspicion")
+    for metric, found in case.evidence.metrics.items():
+        if evidence := _suspicion(found, case.rules.harm_line):
+            return _hold("TooLittleEvidence", f"{_shares(case, metric)}; {evidence}: nothing rises on a suspicion")
+    return None
+
+
+def _suspicion(found: MetricEvidence, line: float) -> str:
+    if found.above is not None and reaches(found.above.log_e, HOLD_LINE):
+        return f"evidence of being over the limit {of_line(found.above.log_e, line)}"
+    suspected = found.harm.capped or reaches(found.harm.log_e, HOLD_LINE)
+    if not suspected or not reaches(found.material.log_e, 1.0):
+        return ""
+    held_down = ", held down as all of it comes from one interval" if found.harm.capped else ""
+    return f"evidence of harm {of_line(found.harm.log_e, line / found.weight)}{held_down}"
 
 
 def query_without_answer(case: Case) -> Verdict | None:
@@ -239,19 +259,20 @@ def not_yet_proven(case: Case) -> Verdict | None:
     """The candidate is not shown to be good enough."""
     if case.proven or not case.by_proof:
         return None
-    evidence = of_line(case.evidence.errors.noninferiority.log_e, case.rules.promotion_line)
-    return _hold("NotYetProven", f"{_errors(case)}; evidence for promotion {evidence}{_to_go(case)}")
+    metric, log_e = min(case.evidence.log_proofs.items(), key=lambda found: found[1])
+    evidence = f"evidence for promotion {of_line(log_e, case.rules.promotion_line)}"
+    return _hold("NotYetProven", f"{_shares(case, metric)}; {evidence}{_to_go(case, metric)}{_note(case, metric)}")
 
 
-def _to_go(case: Case) -> str:
-    stable, weight = case.evidence.total.stable, case.weight
-    if not 0.0 < weight < 1.0 or stable.finished == 0:
+def _to_go(case: Case, metric: Metric) -> str:
+    if not 0.0 < case.weight < 1.0 or case.evidence.metrics[metric].total.stable.finished == 0:
         return ""
-    share, so_far = stable.bad / stable.finished, case.evidence.errors.noninferiority
-    more = requests_needed(so_far, case.rules, share=share, weight=weight, burst=case.evidence.burst.value)
+    alike = metric is not Metric.Latency or not case.latency_note
+    more = requests_needed(case.evidence.metrics[metric], case.rules, weight=case.weight, alike=alike)
     if more is None:
         return ""
-    return f"; about {more:,} more requests" + (f", {duration(more / (case.rate * weight))}" if case.rate > 0.0 else "")
+    seconds = f", {duration(more / (case.rate * case.weight))}" if case.rate > 0.0 else ""
+    return f"; about {more:,} more requests{seconds}"
 
 
 def not_long_enough(case: Case) -> Verdict | None:
@@ -282,15 +303,18 @@ NOT_PROMOTED_YET: tuple[Rule, ...] = (more_weights, baking, not_yet_proven, not_
 def _promotion(case: Case) -> Verdict:
     if case.no_harm is not None and not case.by_proof:
         return _without_proof(case, case.no_harm)
-    evidence = of_line(case.evidence.errors.noninferiority.log_e, case.rules.promotion_line)
-    return Verdict(Kind.Promote, "NonInferior", f"{_errors(case)}; evidence for promotion {evidence}")
+    proofs = case.evidence.log_proofs
+    evidence = of_line(min(proofs.values()), case.rules.promotion_line)
+    shares = "; ".join(_shares(case, metric) for metric in proofs)
+    return Verdict(Kind.Promote, "NonInferior", f"{shares}; evidence for promotion {evidence}")
 
 
 def _without_proof(case: Case, terms: NoHarm) -> Verdict:
-    size = smallest_harm_found(case.rules, case.evidence.total, case.evidence.burst.value)
+    shares = "; ".join(f"{_shares(case, metric)}{_note(case, metric)}" for metric in case.evidence.log_proofs)
+    size = smallest_harm_found(case.evidence.errors, case.rules)
     found = "no share of failures" if size is None else f"a candidate that fails {percent(size)}"
     message = (
-        f"{_errors(case)}; promoted without proof: no evidence of harm in {terms.requests:,} requests and "
+        f"{shares}; promoted without proof: no evidence of harm in {terms.requests:,} requests and "
         f"{terms.seconds:,.0f} s of judged time. {found[0].upper()}{found[1:]} of them would have been found"
     )
     return Verdict(Kind.Promote, "NoHarm", message)
@@ -301,4 +325,17 @@ def _hold(reason: str, message: str, *, retreat: bool = False) -> Verdict:
 
 
 def _errors(case: Case) -> str:
-    return bad_shares(case.evidence.total)
+    return _shares(case, Metric.Errors)
+
+
+def _shares(case: Case, metric: Metric) -> str:
+    return f"{_name(case, metric)}: {bad_shares(case.evidence.metrics[metric].total)}"
+
+
+def _name(case: Case, metric: Metric) -> str:
+    latency = case.rules.latency
+    return metric_name(metric, latency.bound_milliseconds if latency else None, case.evidence.latency_edge)
+
+
+def _note(case: Case, metric: Metric) -> str:
+    return f"; {case.latency_note}" if metric is Metric.Latency and case.latency_note else ""

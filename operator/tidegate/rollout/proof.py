@@ -1,8 +1,9 @@
 """What promotes a candidate: proof, or no evidence of harm where the traffic is too little for proof."""
 
 from tidegate.api.status import Promotion, RolloutStatus
+from tidegate.judge.metric import MetricEvidence
 from tidegate.judge.promotion import NoHarm, requests_needed
-from tidegate.judge.rules import Rules
+from tidegate.judge.rules import Metric, Rules
 from tidegate.judge.state import Evidence
 from tidegate.judge.text import duration, percent
 from tidegate.rollout.capacity import WHOLE
@@ -25,7 +26,7 @@ def choose_promotion(draft: Draft, rollout: RolloutStatus, evidence: Evidence, r
     known = traffic.requests >= KNOWN_REQUESTS or traffic.seconds >= KNOWN_SECONDS
     if rollout.promotion is not None or (asked == "Auto" and not known):
         return
-    seconds, expected = _expected(traffic.mean, candidate_weight(draft), evidence, rules)
+    seconds, expected = _expected(draft, traffic.mean, evidence, rules)
     without = (
         f"promoted without proof after {terms.min_requests:,} requests and {terms.min_seconds:,} s of judged time "
         "without evidence of harm"
@@ -43,18 +44,26 @@ def choose_promotion(draft: Draft, rollout: RolloutStatus, evidence: Evidence, r
         draft.tell("PromotionChosen", f"{rollout.revision}: {rollout.promotion.mode}: {rollout.promotion.message}")
 
 
-def _expected(rate: float, weight: int, evidence: Evidence, rules: Rules) -> tuple[float | None, str]:
+def _expected(draft: Draft, rate: float, evidence: Evidence, rules: Rules) -> tuple[float | None, str]:
     """Seconds of judged time until proof is to be expected, None for never; and the sentence about it."""
-    stable = evidence.total.stable
-    share = stable.bad / stable.finished if stable.finished > 0 else 0.0
-    proof, burst = evidence.errors.noninferiority, evidence.burst.value
-    needed = requests_needed(proof, rules, share=share, weight=weight / WHOLE, burst=burst)
-    if needed is None or rate <= 0.0:
-        return None, f"proof beside a stable that fails {percent(share)} takes more requests than can be waited for"
-    seconds = needed / (rate * weight / WHOLE)
+    weight, slowest, by = candidate_weight(draft) / WHOLE, 0, ""
+    for metric in evidence.log_proofs:
+        found = evidence.metrics[metric]
+        needed = requests_needed(found, rules, weight=weight)
+        if needed is None or rate <= 0.0:
+            return None, _never(found, metric)
+        if needed > slowest:
+            slowest, by = needed, " of its latency" if metric is Metric.Latency else ""
+    seconds = slowest / (rate * weight)
     return seconds, (
-        f"proof takes about {needed:,} requests of the candidate, {duration(seconds)} at {rate:,.3g} requests/s"
+        f"proof{by} takes about {slowest:,} requests of the candidate, {duration(seconds)} at {rate:,.3g} requests/s"
     )
+
+
+def _never(found: MetricEvidence, metric: Metric) -> str:
+    fails = "is too slow for" if metric is Metric.Latency else "fails"
+    share = percent(found.total.stable.bad / max(1, found.total.stable.finished))
+    return f"proof beside a stable that {fails} {share} takes more requests than can be waited for"
 
 
 def no_harm_terms(rollout: RolloutStatus) -> NoHarm | None:

@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from hypothesis import settings
 
@@ -29,6 +29,12 @@ def binomial(source: random.Random, trials: int, share: float) -> int:
             break
         successes += 1
     return successes
+
+
+def outcomes(trials: int, share: float) -> Iterator[tuple[int, float]]:
+    """Every number of bad requests among `trials`, with its probability."""
+    for bad in range(trials + 1):
+        yield bad, math.comb(trials, bad) * share**bad * (1.0 - share) ** (trials - bad)
 
 
 def draw(source: random.Random, candidate: tuple[int, float], stable: tuple[int, float]) -> Stratum:

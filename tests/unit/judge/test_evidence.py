@@ -5,13 +5,13 @@ import json
 import math
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.judge.builders import FEW_EXAMPLES, draw, stratum
+from tests.unit.judge.builders import FEW_EXAMPLES, draw, outcomes, stratum
 from tidegate.judge import Counts, HarmEvidence, NonInferiorityEvidence, Stratum, ThresholdEvidence
 from tidegate.judge.conditional import log_generating_function
 from tidegate.judge.evalue import EValue
@@ -103,11 +103,6 @@ def test_a_good_hour_costs_half_a_per_cent_per_interval_beyond_the_first_half() 
     for _ in range(240):
         evidence.update([stratum((100, 0), (900, 90))])
     assert evidence.log_e > math.log(0.5) + 240 * math.log(0.995)
-
-
-def outcomes(trials: int, share: float) -> Iterator[tuple[int, float]]:
-    for bad in range(trials + 1):
-        yield bad, math.comb(trials, bad) * share**bad * (1.0 - share) ** (trials - bad)
 
 
 def mean_e_value(

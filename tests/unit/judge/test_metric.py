@@ -2,10 +2,11 @@
 
 import pytest
 
-from tests.unit.judge.builders import stratum
+from tests.unit.judge.builders import cell, stratum
 from tidegate.judge.logs import reaches
 from tidegate.judge.metric import MetricEvidence
-from tidegate.judge.rules import Rules
+from tidegate.judge.rules import Metric, Rules
+from tidegate.judge.state import begin, count_interval
 from tidegate.judge.strata import Stratum
 
 RULES = Rules()
@@ -15,15 +16,20 @@ WITHOUT_CANDIDATE = [stratum((0, 0), (900, 0))]
 
 
 def after(intervals: list[list[Stratum]], rules: Rules = RULES) -> MetricEvidence:
-    metric = MetricEvidence.begin(rules)
-    for strata in intervals:
-        metric = metric.counted(strata, burst=1.0, seconds=15.0, rules=rules, for_promotion=False)
-    return metric
+    evidence = begin(rules, 0.0)
+    for number, strata in enumerate(intervals):
+        interval = cell(15 * number, 15 * number + 15)
+        evidence = count_interval(evidence, interval, strata, rules, for_promotion=False)
+    return evidence.errors
+
+
+def harmful(metric: MetricEvidence, rules: Rules = RULES) -> bool:
+    return reaches(metric.log_part(rules.harm_line), rules.harm_line)
 
 
 def test_a_shared_outage_holds_and_starts_the_evidence_over() -> None:
     metric = after([OUTAGE])
-    assert not metric.harmful(RULES)
+    assert not harmful(metric)
     assert metric.hold_intervals == 4
     assert metric.above is not None
     assert metric.above.log_e == pytest.approx(0.0)
@@ -48,7 +54,7 @@ def test_a_hold_ends_after_four_intervals_without_evidence(following: list[list[
 
 def test_harm_does_not_turn_into_a_hold() -> None:
     metric = after([[stratum((100, 30), (900, 1))]] * 2)
-    assert metric.harmful(RULES)
+    assert harmful(metric)
     assert metric.above is not None
     assert reaches(metric.above.log_e, RULES.harm_line)
 
@@ -56,14 +62,14 @@ def test_harm_does_not_turn_into_a_hold() -> None:
 def test_ten_times_nearly_nothing_is_nobodys_emergency() -> None:
     metric = after([[stratum((10_000, 10), (90_000, 9))]] * 40)
     assert reaches(metric.harm.log_e, RULES.harm_line)
-    assert not metric.harmful(RULES)
+    assert not harmful(metric)
     assert metric.hold_intervals == 0
 
 
 def test_without_a_limit_only_harm_is_judged() -> None:
     rules = Rules(limit=None)
     assert after([OUTAGE], rules).above is None
-    assert after([[stratum((100, 30), (900, 1))]] * 2, rules).harmful(rules)
+    assert harmful(after([[stratum((100, 30), (900, 1))]] * 2, rules), rules)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +77,7 @@ def test_without_a_limit_only_harm_is_judged() -> None:
     [(Rules(limit=0.02), 0.002), (Rules(limit=None), 0.001), (Rules(limit=0.02, ignore_below=0.005), 0.005)],
 )
 def test_what_may_be_ignored_follows_the_limit_unless_said(rules: Rules, share: float) -> None:
-    assert rules.ignored_share == pytest.approx(share)
+    assert rules.ignored_share_of(Metric.Errors) == pytest.approx(share)
 
 
 @pytest.mark.parametrize("rates", [{"alpha": 0.0}, {"alpha": 1.0}, {"beta": -0.1}])

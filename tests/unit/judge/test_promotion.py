@@ -1,6 +1,5 @@
 """What a proof takes, and what is claimed where there is none."""
 
-from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -11,19 +10,26 @@ from hypothesis import strategies as st
 from tests.unit.judge.builders import FEW_EXAMPLES, cell, stratum
 from tidegate.judge.harm import HarmEvidence
 from tidegate.judge.logs import reaches
+from tidegate.judge.metric import Interval, MetricEvidence
 from tidegate.judge.noninferiority import NonInferiorityEvidence
 from tidegate.judge.promotion import NoHarm, requests_needed, smallest_harm_found
 from tidegate.judge.rules import Rules
 from tidegate.judge.state import begin, count_interval
-from tidegate.judge.strata import Counts, Stratum
+from tidegate.judge.strata import EMPTY, NO_REQUESTS, Counts, Stratum
 from tidegate.judge.text import duration
 from tidegate.judge.verdict import Case, Kind, judge
 
+WHOLE = 1_000_000
 
-def needed(share: float, *, weight: float = 0.5, burst: float = 1.0, **rules: Any) -> int | None:
-    limits = Rules(**rules)
-    fresh = NonInferiorityEvidence(limits.below, limits.limit)
-    return requests_needed(fresh, limits, share=share, weight=weight, burst=burst)
+
+def fresh(seen: Stratum = EMPTY, **rules: Any) -> MetricEvidence:
+    """Evidence that has seen requests, but was not fed for a promotion."""
+    return replace(MetricEvidence.begin(Rules(**rules)), total=seen)
+
+
+def needed(share: float, *, weight: float = 0.5, **rules: Any) -> int | None:
+    seen = Stratum(NO_REQUESTS, Counts(WHOLE, round(WHOLE * share)))
+    return requests_needed(fresh(seen, **rules), Rules(**rules), weight=weight)
 
 
 def test_a_clean_candidate_at_a_limit_of_half_a_percent_takes_840_requests() -> None:
@@ -34,7 +40,6 @@ def test_a_clean_candidate_at_a_limit_of_half_a_percent_takes_840_requests() -> 
     ("share", "more", "least", "most"),
     [
         (0.0, {"limit": 0.01}, 400, 430),
-        (0.0, {"limit": 0.005, "burst": 2.0}, 1600, 1720),
         (0.0, {"limit": 0.005, "beta": 0.5}, 100, 500),
         # Failing as often as the limit allows it is proven by the comparison with stable alone.
         (0.01, {"limit": 0.01}, 1000, 12_000),
@@ -49,6 +54,23 @@ def test_requests_a_proof_takes(share: float, more: dict[str, Any], least: int, 
     assert least <= found <= most
 
 
+def test_bursts_of_stable_make_a_proof_take_longer() -> None:
+    calm, bursty = ([Counts(100, bad) for bad in bads] for bads in ((1, 1) * 20, (0, 0, 0, 12) * 10))
+    rules = Rules(limit=0.005)
+    found = [
+        requests_needed(MetricEvidence.begin(rules, history=history), rules, weight=0.5) for history in (calm, bursty)
+    ]
+    assert found[0] == 840
+    assert found[1] is not None
+    assert found[1] > 2 * 840
+
+
+def test_where_it_cannot_be_compared_only_the_limit_proves_anything() -> None:
+    seen, rules = Stratum(NO_REQUESTS, Counts(1000, 20)), Rules(limit=0.01)
+    assert requests_needed(fresh(seen), rules, weight=0.5) is not None
+    assert requests_needed(fresh(seen), rules, weight=0.5, alike=False) is None
+
+
 def test_without_a_limit_a_clean_stable_proves_nothing() -> None:
     assert needed(0.0, limit=None) is None
 
@@ -61,16 +83,18 @@ def test_the_number_is_where_the_expected_evidence_reaches_its_line(share: float
     if found is None:
         return
     beside = round(found * (1 - weight) / weight)
-    expected = Stratum(Counts(found, round(found * share)), Counts(beside, round(beside * share)))
+    known = round(WHOLE * share) / WHOLE
+    expected = Stratum(Counts(found, round(found * known)), Counts(beside, round(beside * known)))
     assert reaches(NonInferiorityEvidence(2.0, 0.01).update([expected]), rules.promotion_line)
 
 
 def test_what_was_gathered_is_not_asked_for_again() -> None:
-    half = NonInferiorityEvidence(2.0, 0.005)
-    half.update([stratum((420, 0), (420, 0))])
-    before = copy(half)
-    assert requests_needed(half, Rules(limit=0.005), share=0.0, weight=0.5) == 420
-    assert half == before
+    rules = Rules(limit=0.005)
+    interval = Interval([stratum((420, 0), (420, 0))])
+    half = MetricEvidence.begin(rules).counted(interval, seconds=15.0, for_promotion=True)
+    before = half.to_status()
+    assert requests_needed(half, rules, weight=0.5) == 420
+    assert half.to_status() == before
 
 
 @pytest.mark.parametrize(
@@ -79,7 +103,7 @@ def test_what_was_gathered_is_not_asked_for_again() -> None:
 )
 def test_smallest_harm_found(seen: Stratum, least: float, most: float) -> None:
     rules = Rules()
-    share = smallest_harm_found(rules, seen)
+    share = smallest_harm_found(fresh(seen), rules)
     assert share is not None
     assert least <= share <= most
     bad = round(share * seen.candidate.finished)
@@ -91,7 +115,14 @@ def test_smallest_harm_found(seen: Stratum, least: float, most: float) -> None:
 
 @pytest.mark.parametrize("seen", [stratum((0, 0), (50, 0)), stratum((2, 0), (2, 0)), stratum((50, 0), (0, 0))])
 def test_too_little_was_seen_to_find_any_harm(seen: Stratum) -> None:
-    assert smallest_harm_found(Rules(), seen) is None
+    assert smallest_harm_found(fresh(seen), Rules()) is None
+
+
+def test_with_a_share_of_alpha_only_more_harm_would_have_been_found() -> None:
+    rules, alone = Rules(), fresh(stratum((500, 1), (500, 1)))
+    shares = [smallest_harm_found(replace(alone, weight=weight), rules) for weight in (1.0, 0.5)]
+    assert None not in shares
+    assert shares[0] < shares[1]  # type: ignore[operator]
 
 
 TERMS = NoHarm(min_requests=50, min_seconds=120.0, requests=60, seconds=150.0)
@@ -114,8 +145,8 @@ def test_s08c_no_harm_promotes_and_says_what_it_would_have_found() -> None:
     verdict = judge(case(*[QUIET] * 20, no_harm=TERMS))
     assert (verdict.kind, verdict.reason) == (Kind.Promote, "NoHarm")
     assert verdict.message.startswith(
-        "candidate 0.0 % of 60, stable 0.0 % of 60; promoted without proof: no evidence of harm in 60 requests and "
-        "150 s of judged time."
+        "errors: candidate 0.0 % of 60, stable 0.0 % of 60; promoted without proof: no evidence of harm in 60 requests "
+        "and 150 s of judged time."
     )
     assert "A candidate that fails 1" in verdict.message
     assert "of them would have been found" in verdict.message

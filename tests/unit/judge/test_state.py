@@ -85,7 +85,7 @@ def test_burst_factor_divides_only_later_intervals() -> None:
     broken = stratum((40, 2), (300, 0))
     assert counted(bursting, broken).errors.harm.log_e < counted(calm, broken).errors.harm.log_e
     outage = stratum((40, 2), (300, 60))
-    assert counted(calm, outage).burst.intervals == (Counts(300, 60),)
+    assert counted(calm, outage).errors.burst.intervals == (Counts(300, 60),)
 
 
 def test_another_weight_keeps_the_evidence_and_counts_its_requests_anew() -> None:

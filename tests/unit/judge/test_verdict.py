@@ -47,7 +47,7 @@ def answered(*outcomes: Outcome) -> dict[str, Any]:
 def test_s06_a_third_of_errors_is_rolled_back_with_its_numbers() -> None:
     verdict = judge(case(stratum((200, 60), (1850, 7)), stratum((212, 64), (1850, 8))))
     assert (verdict.kind, verdict.reason) == (Kind.Rollback, "Harm")
-    assert verdict.message == "candidate 30.1 % of 412, stable 0.4 % of 3,700; evidence of harm 100 of 100"
+    assert verdict.message == "errors: candidate 30.1 % of 412, stable 0.4 % of 3,700; evidence of harm 100 of 100"
 
 
 def test_s10_two_of_two_failed_holds() -> None:
@@ -135,7 +135,9 @@ def test_what_is_missing_for_promotion_is_told(intervals: int, changes: dict[str
 def test_a_proven_candidate_is_promoted_with_its_numbers() -> None:
     verdict = judge(case(*[HEALTHY] * 40, at_last_weight=True))
     assert (verdict.kind, verdict.reason, verdict.retreat) == (Kind.Promote, "NonInferior", False)
-    assert verdict.message.startswith("candidate 0.0 % of 2,000, stable 0.4 % of 38,000; evidence for promotion ")
+    assert verdict.message.startswith(
+        "errors: candidate 0.0 % of 2,000, stable 0.4 % of 38,000; evidence for promotion "
+    )
 
 
 def outcome(source: random.Random, candidate: float, stable: float) -> tuple[Kind, int]:
