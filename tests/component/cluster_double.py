@@ -1,21 +1,22 @@
 """As much of an API server, of the controllers behind it and of a gateway's proxy as one reconcile needs; in memory."""
 
 import copy
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tidegate.api.names import LABEL_REVISION
+from tidegate.api.names import LABEL_MODELDEPLOYMENT, LABEL_REVISION
 from tidegate.clients.errors import ApiError, Conflict, NotFound
 from tidegate.judge.samples import Series
 
 Object = dict[str, Any]
+Key = tuple[str, int, str]
+"""Name of a series, number of its backend, value of the label that tells it from others of that name."""
 NAMESPACE = "demo"
-
-PRESENCE = "envoy_server_live"
-FINISHED = "envoy_cluster_upstream_rq_completed"
-ERRORS = "envoy_cluster_upstream_rq_xx"
+CLUSTER = "envoy_cluster_upstream_"
+PRESENCE: Key = ("envoy_server_live", -1, "")
 
 
 @dataclass
@@ -157,8 +158,8 @@ class ClusterDouble:
         Revision to the number of ready pods, where that is not what its Deployment asks for.
     rate
         Requests a second on the route.
-    bad
-        Revision to the share of its requests that end in an error.
+    bad, slow, refused
+        Revision to the share of its requests that end in an error, that take over 250 ms, or that it answers 400.
     """
 
     name: str
@@ -167,8 +168,12 @@ class ClusterDouble:
     ready: dict[str, int] = field(default_factory=dict)
     rate: float = 50.0
     bad: dict[str, float] = field(default_factory=dict)
-    _counters: dict[tuple[str, int], float] = field(default_factory=lambda: {(FINISHED, 0): 0.0, (FINISHED, 1): 0.0})
-    _samples: dict[tuple[str, int], list[tuple[float, float]]] = field(default_factory=dict)
+    slow: dict[str, float] = field(default_factory=dict)
+    refused: dict[str, float] = field(default_factory=dict)
+    queries: list[str] = field(default_factory=list)
+    _counters: dict[Key, float] = field(default_factory=dict)
+    _samples: dict[Key, list[tuple[float, float]]] = field(default_factory=dict)
+    _ready_since: dict[str, list[datetime]] = field(default_factory=dict)
 
     def weights(self) -> list[int]:
         route = self.kube.objects.get(("HTTPRoute", self.name))
@@ -179,22 +184,31 @@ class ClusterDouble:
         """Let a second pass: requests are counted, and scraped every five."""
         self.now += timedelta(seconds=1)
         for index, weight in enumerate(self.weights()):
-            finished = self.rate * weight / 1_000_000
-            self._counters[FINISHED, index] += finished
-            if share := self.bad.get(self._revision(index)):
-                self._counters[ERRORS, index] = self._counters.get((ERRORS, index), 0.0) + finished * share
+            self._serve(index, self.rate * weight / 1_000_000)
         if self.now.second % 5 == 0:
             moment = self.now.timestamp()
-            self._samples.setdefault((PRESENCE, 0), []).append((moment, 1.0))
-            for series, value in self._counters.items():
-                self._samples.setdefault(series, []).append((moment, float(int(value))))
+            self._samples.setdefault(PRESENCE, []).append((moment, 1.0))
+            for key, value in self._counters.items():
+                self._samples.setdefault(key, []).append((moment, float(int(value))))
 
-    def _revision(self, index: int) -> str:
-        service = self.kube.objects.get(("Service", f"{self.name}-{'ab'[index]}"))
-        return str(service["spec"]["selector"][LABEL_REVISION]) if service else ""
+    def _serve(self, index: int, requests: float) -> None:
+        revision = self.selected("ab"[index])
+        slow = self.slow.get(revision, 0.0)
+        counted: dict[Key, float] = {
+            (f"{CLUSTER}rq_completed", index, ""): requests,
+            (f"{CLUSTER}rq_time_count", index, ""): requests,
+            **{(f"{CLUSTER}rq_time_bucket", index, edge): requests * (1.0 - slow) for edge in ("100", "250")},
+            **{(f"{CLUSTER}rq_time_bucket", index, edge): requests for edge in ("1000", "+Inf")},
+            (f"{CLUSTER}rq_active", index, ""): 0.0,
+        }
+        answered = {"4": self.refused.get(revision, 0.0), "5": self.bad.get(revision, 0.0)}
+        counted |= {(f"{CLUSTER}rq_xx", index, kind): requests * share for kind, share in answered.items() if share}
+        for key, more in counted.items():
+            self._counters[key] = self._counters.get(key, 0.0) + more
 
     def catch_up(self) -> None:
         """What the other controllers do: endpoints follow Services, the gateway answers for the route."""
+        self._make_pods()
         for letter in ("a", "b"):
             service = self.kube.objects.get(("Service", f"{self.name}-{letter}"))
             if service is not None:
@@ -203,11 +217,38 @@ class ClusterDouble:
         if route is not None:
             self.kube.put({**route, "status": {"parents": self._parents(route)}})
 
-    def _slice(self, service: Object) -> Object:
-        revision = service["spec"]["selector"][LABEL_REVISION]
+    def selected(self, letter: str) -> str:
+        """Revision behind a slot; empty for none."""
+        service = self.kube.objects.get(("Service", f"{self.name}-{letter}"))
+        return str(service["spec"]["selector"][LABEL_REVISION]) if service is not None else ""
+
+    def _count(self, revision: str) -> int:
         deployment = self.kube.objects.get(("Deployment", revision))
-        wanted = deployment["spec"]["replicas"] if deployment else 0
-        count = min(self.ready.get(revision, wanted), wanted)
+        wanted = deployment["spec"].get("replicas", 0) if deployment else 0
+        return min(self.ready.get(revision, wanted), wanted)
+
+    def _make_pods(self) -> None:
+        revisions = {name for kind, name in self.kube.objects if kind == "Deployment"} | self._ready_since.keys()
+        for revision in revisions:
+            count, since = self._count(revision), self._ready_since.setdefault(revision, [])
+            for number in range(count, len(since)):
+                self.kube.objects.pop(("Pod", f"{revision}-{number}"), None)
+            since[:] = since[:count] + [self.now] * (count - len(since))
+            for number, moment in enumerate(since):
+                self.kube.put(self._pod(revision, number, moment))
+
+    def _pod(self, revision: str, number: int, ready_since: datetime) -> Object:
+        labels = {LABEL_MODELDEPLOYMENT: self.name, LABEL_REVISION: revision}
+        ready = {"type": "Ready", "status": "True", "lastTransitionTime": f"{ready_since:%Y-%m-%dT%H:%M:%SZ}"}
+        return {
+            "kind": "Pod",
+            "metadata": {"name": f"{revision}-{number}", "labels": labels},
+            "spec": {},
+            "status": {"conditions": [ready]},
+        }
+
+    def _slice(self, service: Object) -> Object:
+        count = self._count(service["spec"]["selector"][LABEL_REVISION])
         name = service["metadata"]["name"]
         return {
             "kind": "EndpointSlice",
@@ -231,18 +272,29 @@ class ClusterDouble:
     # ---- metrics ---------------------------------------------------------------------------------------------------
 
     async def range_samples(self, query: str, time: float) -> list[Series]:
+        self.queries.append(query)
         seconds = float(query.rpartition("[")[2].removesuffix("s]"))
         return [
-            Series(self._labels(*key), [sample for sample in samples if time - seconds <= sample[0] <= time])
+            Series(self._labels(key), [sample for sample in samples if time - seconds <= sample[0] <= time])
             for key, samples in self._samples.items()
+            if _matches(query, self._labels(key))
         ]
 
     async def instant(self, query: str, time: float) -> Object:
         return {"status": "success", "data": {"resultType": "vector", "result": []}}
 
-    def _labels(self, series: str, index: int) -> dict[str, str]:
-        labels = {"__name__": series, "namespace": "gateways", "pod": "envoy-0", "instance": "10.0.0.9:19001"}
-        if series == PRESENCE:
-            return labels
-        labels["envoy_cluster_name"] = f"httproute/{NAMESPACE}/{self.name}/rule/0/backend/{index}"
-        return labels if series == FINISHED else {**labels, "envoy_response_code_class": "5"}
+    def _labels(self, key: Key) -> dict[str, str]:
+        name, index, value = key
+        target = {"__name__": name, "namespace": "gateways", "pod": "envoy-0", "instance": "10.0.0.9:19001"}
+        if key == PRESENCE:
+            return target
+        more = {"envoy_cluster_name": f"httproute/{NAMESPACE}/{self.name}/rule/0/backend/{index}"}
+        if value:
+            more["le" if name.endswith("_bucket") else "envoy_response_code_class"] = value
+        return {**target, **more}
+
+
+def _matches(query: str, labels: Mapping[str, str]) -> bool:
+    """Whether a series is asked for, by the regular expressions of the selector."""
+    matchers = re.findall(r'(\w+)=~"([^"]*)"', query)
+    return all(re.fullmatch(pattern, labels.get(label, "")) for label, pattern in matchers)

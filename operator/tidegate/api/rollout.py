@@ -133,6 +133,43 @@ class ErrorLimit(SpecModel):
         return self.max_share / 10 if self.ignore_below_percent is None else float(self.ignore_below_percent) / 100
 
 
+class LatencyLimit(SpecModel):
+    """The user's own limit of slow requests: answered later than a bound, measured by the gateway."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.ignoreBelowPercent) || "
+                + both_decimals("self.ignoreBelowPercent", "self.maxSharePercent", "<"),
+                "expected ignoreBelowPercent under maxSharePercent",
+                found=("%s beside %s", "self.ignoreBelowPercent", "self.maxSharePercent"),
+                path=".ignoreBelowPercent",
+            )
+        )
+    )
+
+    bound_milliseconds: Annotated[int, Field(ge=1, le=3_600_000)]
+    """Milliseconds after which a request is slow; where the gateway's histogram has no edge there, the next one above
+    counts."""
+
+    max_share_percent: Percent = "1"
+    """Largest share of slow requests in percent; a candidate over it is never promoted."""
+
+    ignore_below_percent: Percent | None = None
+    """Share of slow requests in percent up to which nothing is rolled back, however much faster stable is.
+    Default when unset: a tenth of maxSharePercent."""
+
+    @property
+    def max_share(self) -> float:
+        """maxSharePercent as a share between 0 and 1."""
+        return float(self.max_share_percent) / 100
+
+    @property
+    def ignore_below(self) -> float:
+        """ignoreBelowPercent as a share between 0 and 1, a tenth of `max_share` where it is unset."""
+        return self.max_share / 10 if self.ignore_below_percent is None else float(self.ignore_below_percent) / 100
+
+
 class Query(SpecModel):
     """The user's own PromQL, asked once an interval."""
 
@@ -218,6 +255,9 @@ class Statistics(SpecModel):
     no_harm: NoHarm = NoHarm()
     """How long a candidate must be without evidence of harm where it is promoted without proof."""
 
+    warmup_seconds: Annotated[int, Field(ge=0, le=86_400)] = 60
+    """Seconds from a pod's being ready during which its latency is not judged; its errors always are."""
+
 
 class Analysis(SpecModel):
     """What the candidate is judged by."""
@@ -244,6 +284,9 @@ class Analysis(SpecModel):
 
     errors: ErrorLimit = ErrorLimit()
     """The limit of bad requests."""
+
+    latency: LatencyLimit | None = None
+    """The limit of slow requests. Default when unset: latency is not judged."""
 
     queries: Annotated[list[Query], Field(max_length=10, json_schema_extra=list_map("name"))] = []
     """The user's own PromQL queries."""

@@ -175,6 +175,13 @@ class RolloutStatus(StatusModel):
     metrics_problem: Message = ""
     """What was wrong with single proxies' metrics though they could be counted; empty for nothing."""
 
+    alike_since: datetime | None = None
+    """Since when both revisions were seen to have equal hardware and load, so that their latency may be compared; unset
+    while they have not."""
+
+    latency_note: Message = ""
+    """Why latency is not compared or not counted now; empty where it is, or is not judged."""
+
     paused: bool = False
     """Whether it waits for a person."""
 

@@ -1,7 +1,6 @@
 """Ask Prometheus what happened since the last counted interval, when one is over."""
 
 import math
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Protocol
 
@@ -9,10 +8,11 @@ from tidegate.api.names import LETTERS, Letter
 from tidegate.api.spec import Query
 from tidegate.clients.errors import MetricsUnavailable
 from tidegate.clients.prometheus import Answer
-from tidegate.gateways import GatewayProfile
+from tidegate.gateways import GatewayProfile, edge_for, slot_series
 from tidegate.judge.counts import CellCounts, Uncountable, count_cell, why_not_scraped
 from tidegate.judge.grid import LOOK_BEHIND_SECONDS, REACH_SECONDS, Grid, complete_cells, interval_length
 from tidegate.judge.queries import QueryResult, UserQuery, read_answer
+from tidegate.judge.rules import Metric
 from tidegate.judge.samples import (
     ProxySamples,
     Series,
@@ -31,6 +31,7 @@ from tidegate.rollout.measuring import (
     grid_of,
     judged_now,
     judged_until,
+    latency_edge,
     next_due,
 )
 from tidegate.rollout.observation import Observation
@@ -89,7 +90,8 @@ class Measurer:
         except MetricsUnavailable:
             return {}
         presence = [item for item in series if item.labels["__name__"] == self._profile.presence]
-        proxies = group_by_proxy(presence, self._slot(resource, series, letter), SlotSeries())
+        backend = self._profile.backend(owner.namespace, owner.name, LETTERS.index(letter))
+        proxies = group_by_proxy(presence, slot_series(self._profile, series, backend), SlotSeries())
         slot = resource.status.slots.a if letter == "a" else resource.status.slots.b
         found = stands_still(proxies, slot.in_force_since.timestamp() if slot.in_force_since else evaluation)
         return {} if found is None else {letter: found}
@@ -97,7 +99,7 @@ class Measurer:
     async def _measure(self, resource: Resource, judged: Judged, since: float, evaluation: float) -> Measurement | None:
         first = judged.cell_milliseconds is None
         start = judged_until(judged, since)
-        proxies = await self._proxies(resource, judged, start - (REACH_SECONDS if first else 0.0), evaluation)
+        proxies, edge = await self._proxies(resource, judged, start - (REACH_SECONDS if first else 0.0), evaluation)
         length = cell_seconds(judged)
         if first:
             longest = interval_length(length, [successful(up) for proxy in proxies for up in proxy.up])
@@ -114,35 +116,31 @@ class Measurer:
             cells=tuple((cell, count_cell(proxies, cell)) for cell in cells),
             trouble=trouble,
             queries=await self._queries(resource, judged, evaluation),
-            history=tuple(_history(proxies, since, length, _stable_created(resource))) if first else (),
+            history=_history(proxies, since, length, _stable_created(resource)) if first else {},
+            metrics=self._profile.metrics,
+            latency_edge=edge,
         )
 
     async def _proxies(
         self, resource: Resource, judged: Judged, start: float, evaluation: float
-    ) -> tuple[ProxySamples, ...]:
-        owner, profile = resource.owner, self._profile
+    ) -> tuple[tuple[ProxySamples, ...], float | None]:
+        """The proxies' samples, and the edge of the histogram that requests in time are counted by."""
+        owner, profile, latency = resource.owner, self._profile, judged.plan.analysis.latency
         seconds = round(min(evaluation - start, 2 * REACH_SECONDS) + LOOK_BEHIND_SECONDS) + 1
-        series = await self._metrics.range_samples(profile.query(owner.namespace, owner.name, seconds), evaluation)
+        edge = latency_edge(judged)
+        query = profile.query(owner.namespace, owner.name, seconds, latency=latency is not None, edge=edge)
+        series = await self._metrics.range_samples(query, evaluation)
+        if latency is not None and edge is None:
+            edge = edge_for(profile, series, latency.bound_milliseconds)
         presence = [item for item in series if item.labels["__name__"] == profile.presence]
-        slots = {letter: self._slot(resource, series, letter) for letter in LETTERS}
+        backends = {letter: profile.backend(owner.namespace, owner.name, LETTERS.index(letter)) for letter in LETTERS}
+        slots = {letter: slot_series(profile, series, backend, edge) for letter, backend in backends.items()}
         candidate: Letter = "a" if resource.status.slots.a.revision == judged.revision else "b"
         stable: Letter = "b" if candidate == "a" else "a"
         grouped = group_by_proxy(presence, slots[candidate], slots[stable])
         # A route nobody has used yet has no series; presence alone tells "no traffic" from "no metrics" then.
         serving = tuple(proxy for proxy in grouped if any(proxy.candidate) or any(proxy.stable))
-        return serving or grouped
-
-    def _slot(self, resource: Resource, series: Iterable[Series], letter: Letter) -> SlotSeries:
-        profile, owner = self._profile, resource.owner
-        backend = profile.backend(owner.namespace, owner.name, LETTERS.index(letter))
-        mine = [item for item in series if item.labels.get(profile.backend_label) == backend]
-
-        def named(names: Iterable[str]) -> tuple[Series, ...]:
-            wanted = set(names)
-            return tuple(item for item in mine if item.labels["__name__"] in wanted)
-
-        errors = tuple(item for item in named([profile.errors]) if profile.errors_labels.items() <= item.labels.items())
-        return SlotSeries(named([profile.finished]), errors, named(profile.abandoned), named(profile.timeouts))
+        return serving or grouped, edge
 
     async def _queries(self, resource: Resource, judged: Judged, time: float) -> tuple[QueryResult, ...]:
         owner, status = resource.owner, resource.status
@@ -171,9 +169,11 @@ def _stable_created(resource: Resource) -> float:
     return max((entry.created_at.timestamp() for entry in entries), default=0.0)
 
 
-def _history(proxies: tuple[ProxySamples, ...], since: float, length: float, not_before: float) -> Iterable[Counts]:
+def _history(
+    proxies: tuple[ProxySamples, ...], since: float, length: float, not_before: float
+) -> dict[Metric, tuple[Counts, ...]]:
+    """Stable's counts per interval in the hour before, by metric."""
     grid = Grid(max(since - REACH_SECONDS, not_before), length)
-    for cell in complete_cells(grid, grid.in_force, since, scrape_times(proxies)):
-        counts = count_cell(proxies, cell)
-        if isinstance(counts, CellCounts):
-            yield pooled(counts.strata).stable
+    cells = complete_cells(grid, grid.in_force, since, scrape_times(proxies))
+    counted = [counts for counts in (count_cell(proxies, cell) for cell in cells) if isinstance(counts, CellCounts)]
+    return {metric: tuple(pooled(counts.of(metric)).stable for counts in counted) for metric in Metric}

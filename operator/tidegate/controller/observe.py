@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from tidegate.api.names import FIELD_MANAGER, LABEL_MODELDEPLOYMENT, LABEL_REVISION, LETTERS, slot_service
@@ -219,6 +220,7 @@ def pod_of(item: Object) -> Pod:
         name=meta["name"],
         revision=(meta.get("labels") or {}).get(LABEL_REVISION, ""),
         ready=conditions.get("Ready", {}).get("status") == "True",
+        ready_since=_ready_since(conditions.get("Ready", {})),
         terminating=meta.get("deletionTimestamp") is not None or status.get("phase") in ENDED,
         unschedulable=_unschedulable(conditions.get("PodScheduled") or {}),
         waiting_reason=waiting.get("reason", ""),
@@ -228,6 +230,11 @@ def pod_of(item: Object) -> Pod:
         exit_reason=exited.get("reason", ""),
         last_words=exited.get("message", ""),
     )
+
+
+def _ready_since(condition: Mapping[str, Any]) -> datetime | None:
+    moment = condition.get("lastTransitionTime")
+    return datetime.fromisoformat(moment) if moment and condition["status"] == "True" else None
 
 
 def _server_status(status: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -5,11 +5,12 @@ series that appears although its target was scraped before stood at zero. Both r
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
 from tidegate.judge.grid import LOOK_BEHIND_SECONDS, Cell
+from tidegate.judge.rules import Metric
 from tidegate.judge.samples import ProxySamples, Series, SlotSeries, successful
 from tidegate.judge.strata import Counts, Stratum
 
@@ -19,6 +20,7 @@ class ProblemKind(StrEnum):
 
     DuplicateSeries = "DuplicateSeries"
     NotScraped = "NotScraped"
+    UnmatchedHistogram = "UnmatchedHistogram"
     UnnamedProxy = "UnnamedProxy"
     UnusableSample = "UnusableSample"
     UnmatchedSample = "UnmatchedSample"
@@ -35,10 +37,28 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class CellCounts:
-    """One stratum per proxy that was scraped twice, and what was wrong with any proxy."""
+    """What was counted in one cell.
+
+    Parameters
+    ----------
+    strata
+        Failed requests, one stratum per proxy that was scraped twice.
+    problems
+        What was wrong with any proxy.
+    others
+        Strata of the other metrics likewise; a proxy that could not be counted by one of them has none there.
+    in_flight
+        Whether requests were under way to the candidate at the end.
+    """
 
     strata: tuple[Stratum, ...]
     problems: tuple[Problem, ...] = ()
+    others: Mapping[Metric, tuple[Stratum, ...]] = field(default_factory=dict)
+    in_flight: bool = False
+
+    def of(self, metric: Metric) -> tuple[Stratum, ...]:
+        """Strata of one metric."""
+        return self.strata if metric is Metric.Errors else self.others.get(metric, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +71,26 @@ class Uncountable:
 
 
 def count_cell(proxies: Sequence[ProxySamples], cell: Cell) -> CellCounts | Uncountable:
-    """Finished and bad requests of both revisions per proxy in one cell.
+    """Finished and bad requests of both revisions per proxy in one cell, by every metric.
 
     Samples are needed from five minutes before the cell to its end; more do not change the result.
     """
-    strata: list[Stratum] = []
+    counted: list[_Counted] = []
     problems: list[Problem] = []
     for proxy in proxies:
-        stratum, found = _count_proxy(proxy, cell)
+        one, found = _count_proxy(proxy, cell)
         problems += found
-        if stratum is not None:
-            strata.append(stratum)
-    if strata:
-        return CellCounts(tuple(strata), tuple(problems))
+        counted += [] if one is None else [one]
+    if counted:
+        return CellCounts(
+            strata=tuple(one.errors for one in counted),
+            problems=tuple(problems),
+            others={
+                Metric.Latency: tuple(one.latency for one in counted if one.latency is not None),
+                Metric.ClientErrors: tuple(one.client_errors for one in counted),
+            },
+            in_flight=any(one.in_flight for one in counted),
+        )
     told = "; ".join(f"{problem.proxy}: {problem.message}" for problem in problems[:3])
     message = f"none of {len(proxies)} proxies was scraped twice; {told or 'check that the gateway is scraped'}"
     return Uncountable("NoMetrics", message, tuple(problems))
@@ -80,7 +107,17 @@ def why_not_scraped(scrapes: Iterable[float], evaluation: float, length: float) 
     return Uncountable("NoMetrics", f"the last scrape of the gateway's proxies is {age:.0f} s old")
 
 
-def _count_proxy(proxy: ProxySamples, cell: Cell) -> tuple[Stratum | None, list[Problem]]:
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """Counts of one proxy; no latency where its histogram cannot be used."""
+
+    errors: Stratum
+    client_errors: Stratum
+    latency: Stratum | None
+    in_flight: bool
+
+
+def _count_proxy(proxy: ProxySamples, cell: Cell) -> tuple[_Counted | None, list[Problem]]:
     if not proxy.proxy:
         message = "series without the labels that name a proxy pod are not counted; relabel the scrape job"
         return None, [Problem(ProblemKind.UnnamedProxy, "unnamed proxies", message)]
@@ -99,7 +136,11 @@ def _count_proxy(proxy: ProxySamples, cell: Cell) -> tuple[Stratum | None, list[
     scrapes = target.scrapes_for(cell, unusable, look_behind=unbroken)
     if len(scrapes) < 2 or scrapes[-1] <= cell.start:
         return None, problems
-    return Stratum(*(_slot_counts(slot, scrapes, cell.start) for slot in (target.candidate, target.stable))), problems
+    counted = _counts_of(target, scrapes, cell.start)
+    if counted.latency is None:
+        message = "response times not counted: their histogram has no bucket that ends at the bound or above it"
+        problems.append(Problem(ProblemKind.UnmatchedHistogram, proxy.proxy, message))
+    return counted, problems
 
 
 @dataclass(frozen=True)
@@ -190,15 +231,63 @@ def _duplicates(proxy: str, targets: Sequence[_Target], used: _Target, cell: Cel
     return [Problem(ProblemKind.DuplicateSeries, proxy, message)]
 
 
-def _slot_counts(slot: SlotSeries, scrapes: Sequence[float], start: float) -> Counts:
-    """Counts of one backend; the scrape is not atomic, so an error may show one scrape before its request does."""
+def _counts_of(target: _Target, scrapes: Sequence[float], start: float) -> _Counted:
+    candidate, stable = (_Backend(slot, scrapes, start) for slot in (target.candidate, target.stable))
+    whole = candidate.has_whole_histogram and stable.has_whole_histogram
+    return _Counted(
+        errors=Stratum(candidate.errors, stable.errors),
+        client_errors=Stratum(candidate.client_errors, stable.client_errors),
+        latency=Stratum(candidate.latency, stable.latency) if whole else None,
+        in_flight=candidate.in_flight,
+    )
 
-    def grown(role: Sequence[Series]) -> int:
-        return sum(_increase(dict(series.samples), scrapes, start) for series in role)
 
-    abandoned = max(0, grown(slot.abandoned) - grown(slot.timeouts))
-    bad = grown(slot.errors) + abandoned
-    return Counts(max(bad, grown(slot.finished) + abandoned), bad)
+@dataclass(frozen=True)
+class _Backend:
+    """Counts of one backend over the scrapes after `start`.
+
+    A scrape is not atomic: an error may show one scrape before its request does.
+    """
+
+    slot: SlotSeries
+    scrapes: Sequence[float]
+    start: float
+
+    @cached_property
+    def errors(self) -> Counts:
+        abandoned = max(0, self._grown(self.slot.abandoned) - self._grown(self.slot.timeouts))
+        bad = self._grown(self.slot.errors) + abandoned
+        return Counts(max(bad, self._grown(self.slot.finished) + abandoned), bad)
+
+    @property
+    def client_errors(self) -> Counts:
+        bad = self._grown(self.slot.client_errors)
+        return Counts(max(bad, self.errors.finished), bad)
+
+    @property
+    def latency(self) -> Counts:
+        timed = self._grown(self.slot.timed)
+        return Counts(timed, max(0, timed - self._grown(self.slot.in_time)))
+
+    @property
+    def has_whole_histogram(self) -> bool:
+        """Its bucket and its count come in the same scrapes; without that all would seem slow, or none."""
+        timed, in_time = (
+            {moment for series in role for moment, _ in series.samples if moment in self._scraped}
+            for role in (self.slot.timed, self.slot.in_time)
+        )
+        return timed == in_time
+
+    @property
+    def in_flight(self) -> bool:
+        return any(dict(series.samples).get(self.scrapes[-1], 0.0) > 0.0 for series in self.slot.in_flight)
+
+    @cached_property
+    def _scraped(self) -> frozenset[float]:
+        return frozenset(self.scrapes)
+
+    def _grown(self, role: Sequence[Series]) -> int:
+        return sum(_increase(dict(series.samples), self.scrapes, self.start) for series in role)
 
 
 def _increase(values: Mapping[float, float], scrapes: Sequence[float], start: float) -> int:

@@ -34,21 +34,36 @@ class SlotSeries:
         Requests the proxy broke off, by any metric that tells.
     timeouts
         Those of them it broke off for its own timeouts: they are answered by an error already.
+    client_errors
+        Answers that put the blame on the client.
+    timed, in_time
+        Requests whose time to the answer was taken, and those of them that took no longer than the bound: both of one
+        histogram.
+    in_flight
+        Requests under way, a gauge.
     """
 
     finished: Sequence[Series] = ()
     errors: Sequence[Series] = ()
     abandoned: Sequence[Series] = ()
     timeouts: Sequence[Series] = ()
+    client_errors: Sequence[Series] = ()
+    timed: Sequence[Series] = ()
+    in_time: Sequence[Series] = ()
+    in_flight: Sequence[Series] = ()
+
+    @property
+    def _roles(self) -> tuple[Sequence[Series], ...]:
+        counters = (self.finished, self.errors, self.abandoned, self.timeouts)
+        return (*counters, self.client_errors, self.timed, self.in_time, self.in_flight)
 
     def __iter__(self) -> Iterator[Series]:
-        for role in (self.finished, self.errors, self.abandoned, self.timeouts):
+        for role in self._roles:
             yield from role
 
     def where(self, keep: Callable[[Series], bool]) -> "SlotSeries":
         """Only the series for which `keep` is true, roles as they are."""
-        roles = (self.finished, self.errors, self.abandoned, self.timeouts)
-        return SlotSeries(*(tuple(filter(keep, role)) for role in roles))
+        return SlotSeries(*(tuple(filter(keep, role)) for role in self._roles))
 
 
 @dataclass(frozen=True, slots=True)

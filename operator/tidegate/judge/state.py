@@ -97,7 +97,7 @@ class Evidence:
         edge = status.get("latencyEdge")
         return cls(
             judged_until=read_float(status["judgedUntil"]),
-            metrics={Metric(name): MetricEvidence.from_status(found) for name, found in status["metrics"].items()},
+            metrics={Metric(name): MetricEvidence.from_status(found) for name, found in _metrics(status).items()},
             latency_edge=None if edge is None else read_float(edge),
             query_failures={name: int(failures) for name, failures in status["queryFailures"].items()},
             intervals=int(status["intervals"]),
@@ -107,24 +107,27 @@ class Evidence:
         )
 
 
-def begin(
-    rules: Rules,
-    in_force: float,
-    history: Iterable[Counts] = (),
-    others: Mapping[Metric, Iterable[Counts]] = NOTHING,
-) -> Evidence:
+def _metrics(status: Mapping[str, Any]) -> Mapping[str, dict[str, Any]]:
+    """Evidence by metric; a version that judged errors alone wrote it in another form."""
+    if "errors" not in status:
+        metrics: Mapping[str, dict[str, Any]] = status["metrics"]
+        return metrics
+    alone = {"weight": write_float(1.0), "burst": status["burst"], "total": status["total"]}
+    return {Metric.Errors.value: {**status["errors"], **alone}}
+
+
+def begin(rules: Rules, in_force: float, history: Mapping[Metric, Iterable[Counts]] = NOTHING) -> Evidence:
     """Evidence before the first interval: what is judged and how alpha is shared are fixed with it.
 
     Parameters
     ----------
     in_force
         Moment the first weight came in force.
-    history, others
-        Stable's counts per interval in the hour before, oldest first, for the burst factors: by errors, by the others.
+    history
+        Stable's counts per interval in the hour before, oldest first, for the burst factors.
     """
-    before = {Metric.Errors: history, **others}
     metrics = {
-        metric: MetricEvidence.begin(rules, metric, weight, before.get(metric, ()))
+        metric: MetricEvidence.begin(rules, metric, weight, history.get(metric, ()))
         for metric, weight in weights(rules.metrics).items()
     }
     return Evidence(in_force, metrics)

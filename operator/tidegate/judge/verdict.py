@@ -278,13 +278,18 @@ def _to_go(case: Case, metric: Metric) -> str:
 def not_long_enough(case: Case) -> Verdict | None:
     """Without proof: not enough requests, or not enough time, without evidence of harm."""
     terms = case.no_harm
-    if terms is None or case.by_proof or terms.long_enough:
+    if terms is None or case.by_proof:
         return None
+    finished = {metric: found.total.candidate.finished for metric, found in case.evidence.metrics.items()}
+    uncounted = next((metric for metric, requests in finished.items() if requests < terms.min_requests), None)
+    if terms.long_enough and uncounted is None:
+        return None
+    metric = uncounted or Metric.Errors
     message = (
-        f"{_errors(case)}; no evidence of harm in {terms.requests:,} of {terms.min_requests:,} requests and "
-        f"{terms.seconds:,.0f} of {terms.min_seconds:,.0f} s of judged time"
+        f"{_shares(case, metric)}; no evidence of harm in {min(terms.requests, finished[metric]):,} of "
+        f"{terms.min_requests:,} requests and {terms.seconds:,.0f} of {terms.min_seconds:,.0f} s of judged time"
     )
-    return _hold("NotLongEnough", message)
+    return _hold("NotLongEnough", f"{message}{_note(case, metric)}")
 
 
 ROLLBACKS: tuple[Rule, ...] = (harmful, query_failed)

@@ -4,12 +4,16 @@ Nothing runs beside it any more that it could be compared with, so this stands o
 """
 
 from tidegate.api.status import AfterPromotion, RolloutStatus
-from tidegate.judge.counts import Uncountable
+from tidegate.judge.counts import CellCounts, Uncountable
+from tidegate.judge.grid import Cell
+from tidegate.judge.metric import Interval
+from tidegate.judge.rules import Metric
 from tidegate.judge.state import count_interval, count_queries, skip_interval
 from tidegate.judge.verdict import Case, Verdict, alone
 from tidegate.rollout.back import undo
 from tidegate.rollout.draft import Draft
 from tidegate.rollout.judging import record, restore, wake_for_next_cell
+from tidegate.rollout.latency import why_not_warm
 from tidegate.rollout.measuring import Measurement, judged_now, rules_of
 
 
@@ -34,12 +38,12 @@ def look_after(draft: Draft, measured: Measurement | None) -> None:
     if found is None:
         return
     if measured is not None:
-        _act_on(draft, watch, _take_in(watch, measured, found[1]))
+        _act_on(draft, watch, _take_in(draft, watch, measured, found[1]))
     if status.after_promotion is not None:
         wake_for_next_cell(draft, watch, measured, found[1])
 
 
-def _take_in(watch: AfterPromotion, measured: Measurement, since: float) -> Verdict | None:
+def _take_in(draft: Draft, watch: AfterPromotion, measured: Measurement, since: float) -> Verdict | None:
     rules = rules_of(watch.plan.analysis)
     evidence, broken = restore(watch, rules, measured, since), None
     watch.cell_milliseconds = round(measured.cell_seconds * 1000)
@@ -47,11 +51,19 @@ def _take_in(watch: AfterPromotion, measured: Measurement, since: float) -> Verd
         if isinstance(counts, Uncountable):
             evidence = skip_interval(evidence, cell)
             continue
-        evidence = count_interval(evidence, cell, counts.strata, rules, for_promotion=False)
+        others = _latency(draft, watch, cell, counts)
+        evidence = count_interval(evidence, cell, counts.strata, rules, for_promotion=False, others=others)
         broken = broken or alone(Case(evidence=evidence, rules=rules, weight=1.0))
     evidence = count_queries(evidence, measured.queries) if measured.queries else evidence
     record(watch, evidence)
     return broken or alone(Case(evidence=evidence, rules=rules, weight=1.0, queries=measured.queries))
+
+
+def _latency(draft: Draft, watch: AfterPromotion, cell: Cell, counts: CellCounts) -> dict[Metric, Interval]:
+    """Held against the limit alone, while none of its pods is warming up."""
+    if why_not_warm(draft, (watch.revision,), cell, watch.plan.analysis.statistics.warmup_seconds):
+        return {}
+    return {Metric.Latency: Interval(counts.of(Metric.Latency), alike=False)}
 
 
 def _act_on(draft: Draft, watch: AfterPromotion, broken: Verdict | None) -> None:

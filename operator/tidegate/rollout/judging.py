@@ -1,19 +1,22 @@
 """The judge inside a rollout: what was measured becomes recorded evidence, clocks and a verdict."""
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from tidegate.api.status import Hold, RolloutStatus
 from tidegate.judge.counts import CellCounts, Uncountable
 from tidegate.judge.grid import Cell
+from tidegate.judge.metric import Interval
 from tidegate.judge.pace import Pace, Traffic
-from tidegate.judge.rules import Rules
+from tidegate.judge.rules import Metric, Rules
 from tidegate.judge.state import Evidence, begin, change_weight, count_interval, count_queries, skip_interval
 from tidegate.judge.strata import Stratum, pooled
 from tidegate.judge.verdict import Case, Kind, Verdict, why_not_rise
 from tidegate.judge.verdict import judge as judge_case
 from tidegate.rollout.capacity import ENTRY, WHOLE
 from tidegate.rollout.draft import Draft
+from tidegate.rollout.latency import latency_of, observe_conditions
 from tidegate.rollout.measuring import Judged, Measurement, cell_seconds, judged_now, next_due, rules_of
 from tidegate.rollout.pacing import pace_of, take_in
 from tidegate.rollout.proof import choose_promotion, no_harm_terms
@@ -26,6 +29,7 @@ SHARE_TOLERANCE = 0.25
 SHARE_SIGMAS = 3.29
 """Two-sided 99.9 % of a normal distribution."""
 SHARE_LEAST_EXPECTED = 10.0
+NO_HISTOGRAM = "the proxies show no histogram of response times with an edge at the bound or above it"
 
 
 def judge(draft: Draft, measured: Measurement | None) -> None:
@@ -33,6 +37,7 @@ def judge(draft: Draft, measured: Measurement | None) -> None:
     found, rollout = judged_now(draft.status, draft.now), draft.status.rollout
     if found is None or rollout is None:
         return
+    observe_conditions(draft, rollout)
     if measured is not None:
         _take_in(draft, rollout, measured, found[1])
     wake_for_next_cell(draft, rollout, measured, found[1])
@@ -50,7 +55,7 @@ def _take_in(draft: Draft, rollout: RolloutStatus, measured: Measurement, since:
     evidence = restore(rollout, rules, measured, since)
     rollout.cell_milliseconds = round(measured.cell_seconds * 1000)
     if not rollout.pace:
-        before = Traffic.before(measured.history, measured.cell_seconds)
+        before = Traffic.before(measured.history.get(Metric.Errors, ()), measured.cell_seconds)
         rollout.pace = Pace.at(candidate_weight(draft), before).to_status()
     uncounted = measured.trouble
     rollout.metrics_problem = _problems(measured)
@@ -58,8 +63,8 @@ def _take_in(draft: Draft, rollout: RolloutStatus, measured: Measurement, since:
         if isinstance(counts, Uncountable):
             uncounted, evidence = counts, skip_interval(evidence, cell)
             continue
-        last = at_last_weight(draft)
-        evidence = count_interval(evidence, cell, counts.strata, rules, for_promotion=last)
+        last, others = at_last_weight(draft), _others(draft, rollout, cell, counts)
+        evidence = count_interval(evidence, cell, counts.strata, rules, for_promotion=last, others=others)
         uncounted = None
         case = _case(draft, evidence, rules, uncounted, measured)
         _run_clocks(draft, rollout, case, pooled(counts.strata), cell)
@@ -70,6 +75,16 @@ def _take_in(draft: Draft, rollout: RolloutStatus, measured: Measurement, since:
     record(rollout, evidence)
     if measured.cells or uncounted is not None:
         _conclude(draft, rollout, _case(draft, evidence, rules, uncounted, measured))
+
+
+def _others(draft: Draft, rollout: RolloutStatus, cell: Cell, counts: CellCounts) -> dict[Metric, Interval]:
+    """What the cell says besides errors; what is not judged is left aside by the evidence."""
+    others = {Metric.ClientErrors: Interval(counts.of(Metric.ClientErrors))}
+    in_effect = not why_not_in_effect(pooled(counts.strata), candidate_weight(draft) / WHOLE)
+    if rollout.plan.analysis.latency is not None:
+        latency = latency_of(draft, rollout, cell, counts, in_effect)
+        others |= {} if latency is None else {Metric.Latency: latency}
+    return others
 
 
 def _problems(measured: Measurement) -> str:
@@ -83,8 +98,10 @@ def _problems(measured: Measurement) -> str:
 def restore(judged: Judged, rules: Rules, measured: Measurement, since: float) -> Evidence:
     """The evidence as recorded, ready for what was counted at the present weight; new at the first measurement."""
     if not judged.evidence:
-        return begin(rules, since, measured.history)
+        told = replace(rules, client_errors=rules.client_errors and Metric.ClientErrors in measured.metrics)
+        return replace(begin(told, since, measured.history), latency_edge=measured.latency_edge)
     evidence = Evidence.from_status(judged.evidence)
+    evidence = replace(evidence, latency_edge=measured.latency_edge or evidence.latency_edge)
     return change_weight(evidence, since) if evidence.judged_until < since else evidence
 
 
@@ -108,7 +125,15 @@ def _case(draft: Draft, evidence: Evidence, rules: Rules, uncounted: Uncountable
         bake_seconds_left=bake_left,
         rate=pace_of(rollout, candidate_weight(draft)).traffic.mean,
         no_harm=no_harm_terms(rollout),
+        in_flight=_in_flight(measured),
+        latency_note=rollout.latency_note or ("" if evidence.latency_edge else NO_HISTOGRAM),
     )
+
+
+def _in_flight(measured: Measurement) -> bool:
+    """Whether requests were under way to the candidate when it was last counted."""
+    counted = [counts for _, counts in measured.cells if isinstance(counts, CellCounts)]
+    return bool(counted) and counted[-1].in_flight
 
 
 def _run_clocks(draft: Draft, rollout: RolloutStatus, case: Case, requests: Stratum, cell: Cell) -> None:

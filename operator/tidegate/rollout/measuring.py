@@ -1,6 +1,7 @@
 """What is measured, and when: the cells of the present weight, and what the metrics said of them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -9,7 +10,7 @@ from tidegate.api.status import ModelDeploymentStatus
 from tidegate.judge.counts import CellCounts, Uncountable
 from tidegate.judge.grid import Cell, Grid
 from tidegate.judge.queries import QueryResult
-from tidegate.judge.rules import Rules
+from tidegate.judge.rules import Latency, Metric, Rules
 from tidegate.judge.strata import Counts
 
 SETTLE_SECONDS = 1.0
@@ -31,19 +32,25 @@ class Measurement:
     queries
         The user's queries, asked once.
     history
-        Stable's counts per interval in the hour before; asked for with a rollout's first measurement only.
+        Stable's counts per interval in the hour before, by metric; asked for with a rollout's first measurement only.
+    metrics
+        What the gateway's proxies can tell.
+    latency_edge
+        Milliseconds over which a request counted as slow; None where that is not known yet.
     """
 
     cell_seconds: float
     cells: tuple[tuple[Cell, CellCounts | Uncountable], ...] = ()
     trouble: Uncountable | None = None
     queries: tuple[QueryResult, ...] = ()
-    history: tuple[Counts, ...] = ()
+    history: Mapping[Metric, tuple[Counts, ...]] = field(default_factory=dict)
+    metrics: frozenset[Metric] = frozenset(Metric)
+    latency_edge: float | None = None
 
 
 def rules_of(analysis: Analysis) -> Rules:
     """The numbers a rollout is judged by."""
-    statistics, errors = analysis.statistics, analysis.errors
+    statistics, errors, latency = analysis.statistics, analysis.errors, analysis.latency
     return Rules(
         alpha=float(statistics.false_rollback_rate),
         beta=float(statistics.false_promotion_rate),
@@ -51,6 +58,14 @@ def rules_of(analysis: Analysis) -> Rules:
         below=float(statistics.promote_below_odds_ratio),
         limit=errors.max_share,
         ignore_below=errors.ignore_below,
+        latency=None
+        if latency is None
+        else Latency(
+            bound_milliseconds=latency.bound_milliseconds,
+            limit=latency.max_share,
+            ignore_below=latency.ignore_below,
+        ),
+        client_errors=True,
     )
 
 
@@ -96,6 +111,12 @@ def cell_seconds(judged: Judged) -> float:
     if judged.cell_milliseconds is not None:
         return judged.cell_milliseconds / 1000
     return float(judged.plan.analysis.interval_seconds)
+
+
+def latency_edge(judged: Judged) -> float | None:
+    """Milliseconds over which a request counts as slow, as recorded; None before anything was timed."""
+    recorded = judged.evidence.get("latencyEdge")
+    return None if recorded is None else float(recorded)
 
 
 def next_due(judged: Judged, since: float, timeout_seconds: int) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from tidegate.api.names import Letter
@@ -13,6 +14,8 @@ class Pod:
 
     Attributes
     ----------
+    ready_since
+        Since when it is ready; None while it is not.
     terminating
         On its way out, or ended for good as an evicted pod has.
     unschedulable
@@ -28,6 +31,7 @@ class Pod:
     name: str
     revision: str
     ready: bool = False
+    ready_since: datetime | None = None
     terminating: bool = False
     unschedulable: str = ""
     waiting_reason: str = ""

@@ -8,6 +8,7 @@ from tidegate.judge.state import Evidence
 from tidegate.judge.text import duration, percent
 from tidegate.rollout.capacity import WHOLE
 from tidegate.rollout.draft import Draft
+from tidegate.rollout.latency import why_not_alike
 from tidegate.rollout.pacing import pace_of
 from tidegate.rollout.traffic import candidate_weight
 
@@ -48,8 +49,11 @@ def _expected(draft: Draft, rate: float, evidence: Evidence, rules: Rules) -> tu
     """Seconds of judged time until proof is to be expected, None for never; and the sentence about it."""
     weight, slowest, by = candidate_weight(draft) / WHOLE, 0, ""
     for metric in evidence.log_proofs:
-        found = evidence.metrics[metric]
-        needed = requests_needed(found, rules, weight=weight)
+        found, compared = evidence.metrics[metric], metric is not Metric.Latency or not why_not_alike(draft)
+        if metric is Metric.Latency and evidence.latency_edge is None:
+            # No traffic will ever tell: whatever is chosen, nothing is promoted, and the hold says why.
+            continue
+        needed = requests_needed(found, rules, weight=weight, alike=compared)
         if needed is None or rate <= 0.0:
             return None, _never(found, metric)
         if needed > slowest:

@@ -1,5 +1,6 @@
 """Pods, endpoints and the route, reduced to what is decided on."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -189,3 +190,9 @@ def test_s28_whoever_else_wrote_the_rules_is_named() -> None:
 def test_pods_that_ended_and_pods_in_the_making(status: Object, terminating: bool, creating: bool) -> None:
     found = pod_of({"metadata": {"name": "p"}, "status": status})
     assert (found.terminating, found.creating) == (terminating, creating)
+
+
+@pytest.mark.parametrize(("status", "since"), [("True", datetime(2026, 1, 1, 12, tzinfo=UTC)), ("False", None)])
+def test_a_pod_is_ready_since_its_condition_says_so(status: str, since: datetime | None) -> None:
+    ready = {"type": "Ready", "status": status, "lastTransitionTime": "2026-01-01T12:00:00Z"}
+    assert pod_of({"metadata": {"name": "p"}, "status": {"conditions": [ready]}}).ready_since == since

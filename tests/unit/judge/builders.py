@@ -59,11 +59,24 @@ def slot(
     errors: Mapping[float, float] | None = None,
     abandoned: Mapping[float, float] | None = None,
     timeouts: Mapping[float, float] | None = None,
+    *,
+    client_errors: Mapping[float, float] | None = None,
+    in_flight: Mapping[float, float] | None = None,
     **labels: str,
 ) -> SlotSeries:
     """One series per role given."""
-    roles = (finished, errors, abandoned, timeouts)
-    return SlotSeries(*(() if samples is None else (series(samples, **labels),) for samples in roles))
+
+    def role(samples: Mapping[float, float] | None) -> tuple[Series, ...]:
+        return () if samples is None else (series(samples, **labels),)
+
+    return SlotSeries(
+        finished=role(finished),
+        errors=role(errors),
+        abandoned=role(abandoned),
+        timeouts=role(timeouts),
+        client_errors=role(client_errors),
+        in_flight=role(in_flight),
+    )
 
 
 def proxy(targets: Sequence[Series], candidate: SlotSeries, stable: SlotSeries) -> ProxySamples:

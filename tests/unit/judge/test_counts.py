@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.judge.builders import FEW_EXAMPLES, cell, counted, proxy, series, slot, stratum, up
 from tidegate.judge.counts import CellCounts, Problem, ProblemKind, Uncountable, count_cell, why_not_scraped
 from tidegate.judge.grid import Grid, complete_cells
+from tidegate.judge.rules import Metric
 from tidegate.judge.samples import ProxySamples, Series, SlotSeries, group_by_proxy, scrape_times, stands_still
 from tidegate.judge.strata import Counts, Stratum
 
@@ -210,7 +211,7 @@ def test_changing_from_one_scrape_job_to_the_other_counts_nothing_twice(first_fr
 def test_a_target_that_shows_no_counters_is_no_duplicate() -> None:
     sidecar = up(6, 11, 16, instance="10.0.0.1:9999")
     result = counted(proxy([sidecar, TARGET], slot({15: 7, 20: 9}), STABLE), INTERVAL)
-    assert result == CellCounts((stratum((9, 0), (180, 1)),))
+    assert (result.strata, result.problems) == ((stratum((9, 0), (180, 1)),), ())
 
 
 def test_series_are_sorted_by_the_proxy_they_come_from() -> None:
@@ -299,3 +300,54 @@ def test_s32c_one_proxy_that_lags_or_is_not_scraped_any_more_is_enough() -> None
     assert stands_still([still, moving], 0) is False
     assert stands_still([still, lost], 0) is None
     assert stands_still([], 0) is None
+
+
+def timed(timed_: Mapping[float, float], in_time: Mapping[float, float] | None) -> SlotSeries:
+    """A backend with a histogram of response times, whose requests are its finished ones."""
+    buckets = () if in_time is None else (series(in_time, le="250"),)
+    return SlotSeries(finished=(series(timed_),), timed=(series(timed_),), in_time=buckets)
+
+
+STEADY = timed({5: 1000, 10: 1090, 15: 1180, 20: 1270}, {5: 990, 10: 1080, 15: 1169, 20: 1258})
+
+
+@pytest.mark.parametrize(
+    ("candidate", "expected"),
+    [
+        (timed({5: 10, 10: 20, 15: 30, 20: 45}, {5: 9, 10: 18, 15: 25, 20: 36}), Counts(25, 7)),
+        (timed({15: 7, 20: 9}, {15: 3, 20: 4}), Counts(9, 5)),
+        (timed({5: 100, 10: 110, 15: 3, 20: 8}, {5: 60, 10: 70, 15: 1, 20: 5}), Counts(8, 3)),
+        (timed({5: 100, 10: 110, 15: 118}, {5: 100, 10: 110, 15: 117}), Counts(8, 1)),
+        (slot(), Counts(0, 0)),
+    ],
+    ids=["grows", "appears late", "reset", "vanishes", "never there"],
+)
+def test_s22_slow_requests_are_counted_by_the_histograms_own_count(candidate: SlotSeries, expected: Counts) -> None:
+    (latency,) = counted(proxy([TARGET], candidate, STEADY), INTERVAL).of(Metric.Latency)
+    assert latency == Stratum(expected, Counts(180, 2))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        timed({5: 10, 10: 20, 15: 30, 20: 45}, None),
+        timed({5: 10, 10: 20, 15: 30, 20: 45}, {5: 9, 10: 18, 20: 36}),
+    ],
+    ids=["no bucket at the bound", "not in every scrape"],
+)
+def test_a_histogram_without_its_bucket_counts_nothing_as_slow(broken: SlotSeries) -> None:
+    result = counted(proxy([TARGET], broken, STEADY), INTERVAL)
+    assert result.of(Metric.Latency) == ()
+    assert [problem.kind for problem in result.problems] == [ProblemKind.UnmatchedHistogram]
+    assert result.strata == (stratum((25, 0), (180, 0)),)
+
+
+def test_4xx_answers_are_counted_among_all_requests() -> None:
+    candidate = slot({5: 10, 10: 20, 15: 30, 20: 45}, abandoned={10: 0, 20: 2}, client_errors={20: 6})
+    (found,) = counted(proxy([TARGET], candidate, STABLE), INTERVAL).of(Metric.ClientErrors)
+    assert found == stratum((27, 6), (180, 0))
+
+
+@pytest.mark.parametrize(("gauge", "expected"), [({15: 0, 20: 3}, True), ({15: 3, 20: 0}, False), ({15: 3}, False)])
+def test_requests_under_way_are_those_of_the_last_scrape(gauge: Mapping[float, float], expected: bool) -> None:
+    assert counted(proxy([TARGET], slot({20: 4}, in_flight=gauge), STABLE), INTERVAL).in_flight == expected

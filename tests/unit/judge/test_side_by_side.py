@@ -269,7 +269,7 @@ def test_under_unequal_conditions_latency_is_proven_by_the_limit_alone() -> None
 @pytest.mark.parametrize(("metric", "held"), [(LATENCY, True), (CLIENT_ERRORS, False)])
 def test_bursts_hold_only_what_promotion_rests_on(metric: Metric, held: bool) -> None:
     bursts = [Counts(950, 0), Counts(950, 400)]
-    evidence = begin(ALL, 0.0, others={metric: bursts})
+    evidence = begin(ALL, 0.0, {metric: bursts})
     evidence = counted(evidence, CLEAN, interval())
     found = verdict(evidence)
     assert (found.reason == "BurstyErrors") == held

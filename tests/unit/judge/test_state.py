@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.unit.judge.builders import FEW_EXAMPLES, cell, stratum
 from tidegate.judge.queries import Outcome, QueryResult, UserQuery
-from tidegate.judge.rules import Rules
+from tidegate.judge.rules import Metric, Rules
 from tidegate.judge.state import Evidence, begin, change_weight, count_interval, count_queries, skip_interval
 from tidegate.judge.strata import EMPTY, Counts, Stratum
 
@@ -40,10 +40,19 @@ def test_going_on_from_status_at_any_point_gives_the_identical_evidence(
     intervals: list[Stratum], data: st.DataObject
 ) -> None:
     stop = data.draw(st.integers(0, len(intervals)))
-    fresh = begin(RULES, 0.1, [Counts(100, 3), Counts(90, 1)])
+    fresh = begin(RULES, 0.1, {Metric.Errors: [Counts(100, 3), Counts(90, 1)]})
     interrupted = counted(through_status(counted(fresh, *intervals[:stop])), *intervals[stop:])
     assert interrupted == counted(fresh, *intervals)
     assert through_status(interrupted).to_status() == interrupted.to_status()
+
+
+def test_what_a_version_that_judged_errors_alone_recorded_is_read() -> None:
+    evidence = counted(begin(RULES, 0.0, {Metric.Errors: [Counts(100, 3)]}), stratum((40, 1), (300, 2)))
+    now = evidence.to_status()
+    errors = now.pop("metrics")["errors"]
+    before = {**now, "errors": errors, "burst": errors.pop("burst"), "total": errors.pop("total")}
+    del errors["weight"], before["latencyEdge"]
+    assert Evidence.from_status(before) == evidence
 
 
 def test_status_holds_no_floating_point_number() -> None:
@@ -81,7 +90,7 @@ def test_promotion_is_fed_at_the_last_weight_only() -> None:
 
 
 def test_burst_factor_divides_only_later_intervals() -> None:
-    calm, bursting = begin(RULES, 0.0), begin(RULES, 0.0, [Counts(300, 0), Counts(300, 60)])
+    calm, bursting = begin(RULES, 0.0), begin(RULES, 0.0, {Metric.Errors: [Counts(300, 0), Counts(300, 60)]})
     broken = stratum((40, 2), (300, 0))
     assert counted(bursting, broken).errors.harm.log_e < counted(calm, broken).errors.harm.log_e
     outage = stratum((40, 2), (300, 60))

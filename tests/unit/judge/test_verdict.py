@@ -10,7 +10,7 @@ import pytest
 from tests.unit.judge.builders import cell, draw, stratum
 from tidegate.judge.counts import Uncountable
 from tidegate.judge.queries import Outcome, QueryResult, UserQuery
-from tidegate.judge.rules import Rules
+from tidegate.judge.rules import Metric, Rules
 from tidegate.judge.state import Evidence, begin, count_interval, count_queries
 from tidegate.judge.strata import Counts, Stratum
 from tidegate.judge.verdict import Case, Kind, can_rise, judge, why_not_rise
@@ -27,7 +27,7 @@ def after(*intervals: Stratum, rules: Rules = RULES, history: tuple[Counts, ...]
         start = evidence.judged_until
         return count_interval(evidence, cell(start, start + 15), [interval], rules, for_promotion=True)
 
-    return reduce(count, intervals, begin(rules, 0.0, history))
+    return reduce(count, intervals, begin(rules, 0.0, {Metric.Errors: history}))
 
 
 def case(*intervals: Stratum, **changes: Any) -> Case:

@@ -13,6 +13,7 @@ from tidegate.judge import Counts, Stratum
 from tidegate.judge.counts import CellCounts, Problem, Uncountable
 from tidegate.judge.grid import Cell
 from tidegate.judge.queries import QueryResult
+from tidegate.judge.rules import Metric
 from tidegate.manifests.children import children
 from tidegate.manifests.metadata import Owner
 from tidegate.rollout import Event, Resource, plan
@@ -55,15 +56,21 @@ def spec_of(tag: str = "1", **rollout: Any) -> ModelDeploymentSpec:
 
 @dataclass
 class Traffic:
-    """Requests a second on the route, and the share that fails, by revision."""
+    """Requests a second on the route, and by revision the share that fails, is slow, or is answered 4xx."""
 
     rate: float = 50.0
     bad: dict[str, float] = field(default_factory=dict)
+    slow: dict[str, float] = field(default_factory=dict)
+    refused: dict[str, float] = field(default_factory=dict)
+    hanging: set[str] = field(default_factory=set)
 
-    def counts(self, revision: str, share: float, cell: Cell) -> Counts:
+    def counts(self, revision: str, share: float, cell: Cell, metric: Metric = Metric.Errors) -> Counts:
         """Requests come evenly in time, so that there is one in a while even where they are few."""
+        by = {Metric.Errors: self.bad, Metric.Latency: self.slow, Metric.ClientErrors: self.refused}
         finished = math.floor(self.rate * share * cell.end) - math.floor(self.rate * share * cell.start)
-        return Counts(finished, round(finished * self.bad.get(revision, 0.0)))
+        if revision in self.hanging:
+            return Counts(0, 0)
+        return Counts(finished, round(finished * by[metric].get(revision, 0.0)))
 
 
 @dataclass
@@ -85,14 +92,17 @@ class World:
     metrics_trouble: Uncountable | None = None
     queries: tuple[QueryResult, ...] = ()
     problems: tuple[Problem, ...] = ()
+    told: frozenset[Metric] = frozenset(Metric)
     names_taken: tuple[str, ...] = ()
     missing_config_map: str = ""
+    templates: dict[str, dict[str, Any]] = field(default_factory=dict)
     quiet: bool | None = True
     _selected: dict[str, str | None] = field(default_factory=dict)
     _weights: dict[Letter, int] | None = None
     _deployments: dict[str, int] = field(default_factory=dict)
     _wake_at: datetime | None = None
     _last_seen: str = ""
+    _ready_since: dict[str, list[datetime]] = field(default_factory=dict)
 
     def revision(self, spec: ModelDeploymentSpec | None = None) -> str:
         return revision_name(NAME, spec or self.spec)
@@ -131,9 +141,12 @@ class World:
         wanted = self._deployments
         ready = {name: min(count, self.ready_limit.get(name, count)) for name, count in wanted.items()}
         return Observation(
-            controller_revisions={name: {"revision": 1, "data": {"artifact": "", "template": {}}} for name in wanted},
+            controller_revisions={
+                name: {"revision": 1, "data": {"artifact": "", "template": self.templates.get(name, {})}}
+                for name in wanted
+            },
             deployments=wanted,
-            pods=tuple(pod for name in wanted for pod in self.pods.get(name, ())),
+            pods=tuple(pod for name in wanted for pod in self._pods_of(name, ready[name])),
             endpoints={letter: ready.get(self._selected.get(letter) or "", 0) for letter in LETTERS},
             selected=self._selected,
             route=self._route(),
@@ -141,6 +154,15 @@ class World:
             missing_config_map=self.missing_config_map,
             quiet=self._quiet(),
         )
+
+    def _pods_of(self, revision: str, ready: int) -> tuple[Pod, ...]:
+        """Those a test has put there beside the ready ones, each ready since it was first seen."""
+        since = self._ready_since.setdefault(revision, [])
+        since[:] = since[:ready] + [self.now] * (ready - len(since))
+        serving = [
+            Pod(name=f"p{number}", revision=revision, ready=True, ready_since=one) for number, one in enumerate(since)
+        ]
+        return (*serving, *self.pods.get(revision, ()))
 
     def _quiet(self) -> dict[Letter, bool]:
         letter = slot_to_be_drained(self.spec, self.status, self.now)
@@ -170,16 +192,21 @@ class World:
         cells = []
         while grid.boundary(index + 1) <= evaluation:
             cell = Cell(grid.boundary(index), grid.boundary(index + 1), length, grid.counts_from)
-            cells.append((cell, CellCounts((self._stratum(judged.revision, cell),), self.problems)))
+            strata = {metric: (self._stratum(judged.revision, cell, metric),) for metric in Metric}
+            in_flight = judged.revision in self.traffic.hanging
+            cells.append((cell, CellCounts(strata[Metric.Errors], self.problems, strata, in_flight)))
             index += 1
-        return Measurement(cell_seconds=length, cells=tuple(cells), queries=self.queries)
+        edge = judged.plan.analysis.latency.bound_milliseconds if judged.plan.analysis.latency else None
+        return Measurement(
+            cell_seconds=length, cells=tuple(cells), queries=self.queries, metrics=self.told, latency_edge=edge
+        )
 
-    def _stratum(self, candidate: str, cell: Cell) -> Stratum:
+    def _stratum(self, candidate: str, cell: Cell, metric: Metric) -> Stratum:
         share = self.weight_of(candidate) / 1_000_000
         other = self.status.stable if self.status.stable != candidate else self.status.previous
         return Stratum(
-            self.traffic.counts(candidate, share, cell),
-            self.traffic.counts(other or "", 1.0 - share, cell),
+            self.traffic.counts(candidate, share, cell, metric),
+            self.traffic.counts(other or "", 1.0 - share, cell, metric),
         )
 
     # ---- running ---------------------------------------------------------------------------------------------------
