@@ -83,6 +83,17 @@ def test_the_process_ends_with_the_code_and_all_it_had_to_say() -> None:
     assert "leaderElection.namespace: found nothing, nor POD_NAMESPACE" in done.stderr
 
 
+def test_s35_the_end_waits_for_no_thread() -> None:
+    """A query that Prometheus does not answer waits in a thread for as long as prometheus.timeoutSeconds."""
+    program = (
+        "import threading, time; from tidegate.controller import main as module; "
+        "module.main = lambda: threading.Thread(target=time.sleep, args=(60,)).start() or 7; module.run()"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, timeout=30, check=False)
+    assert done.returncode == 7
+
+
 @pytest.fixture
 def root_logger() -> Iterator[None]:
     """Put the root logger back as it was."""
