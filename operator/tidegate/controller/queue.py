@@ -82,7 +82,9 @@ class WorkQueue:
         self._last_sign_of_life = self._loop.time()
 
     def start(self) -> None:
-        """Start the workers."""
+        """Start the workers; what was added before has waited for nobody's fault, and counts as due from now on."""
+        self._last_sign_of_life = self._loop.time()
+        self._due_since = dict.fromkeys(self._due_since, self._loop.time())
         self._workers = [
             asyncio.create_task(self._work(), name=f"reconcile worker {number}") for number in range(self._worker_count)
         ]
@@ -110,8 +112,8 @@ class WorkQueue:
         self._timers[key] = self._loop.call_at(when, self._fire, key)
 
     def standstill(self) -> float:
-        """Seconds for which work has been waiting without any call of `reconcile` ending; 0 if none waits."""
-        return self._loop.time() - self._last_sign_of_life if self._ready else 0.0
+        """Seconds for which work has been waiting for the workers without any call of `reconcile` ending; else 0."""
+        return self._loop.time() - self._last_sign_of_life if self._ready and self._workers else 0.0
 
     async def stop(self, deadline: float) -> bool:
         """Take nothing up any more and let what runs finish.

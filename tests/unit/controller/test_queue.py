@@ -249,6 +249,23 @@ def test_standstill_is_work_waiting_and_nothing_ending(run: Any) -> None:
     run(scenario())
 
 
+def test_what_is_added_before_the_start_waits_for_it_and_is_not_late(run: Any) -> None:
+    async def scenario() -> None:
+        recorder, metrics = Recorder(), Metrics()
+        queue = WorkQueue(recorder, metrics)
+        for _ in range(3):
+            queue.add(A)
+            await asyncio.sleep(1000)
+        assert queue.standstill() == 0.0
+        queue.start()
+        assert queue.standstill() == 0.0
+        await asyncio.sleep(1)
+        assert recorder.calls == {A: [3000.0]}
+        assert metrics.registry.get_sample_value("tidegate_queue_latency_seconds_sum") == 0.0
+
+    run(scenario())
+
+
 def test_metrics_tell_depth_latency_and_retries(run: Any) -> None:
     async def script(key: Key, attempt: int) -> None:
         await asyncio.sleep(4)

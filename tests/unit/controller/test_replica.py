@@ -15,6 +15,8 @@ from tidegate.controller.resync import Resync
 from tidegate.controller.watch import Watcher
 
 KEY = ("demo", "filetype")
+BEGAN = ["watch began", "leads", "resync began"]
+ENDED = ["watch ended", "resync ended"]
 
 
 @dataclass
@@ -25,13 +27,14 @@ class LeaderDouble:
     turn: asyncio.Event = field(default_factory=asyncio.Event)
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     leading: bool = False
+    mute: bool = False
 
     def check(self) -> None:
         if not self.leading:
             raise LeadershipLost("not leading")
 
     def trouble(self) -> str | None:
-        return "cannot read the Lease"
+        return None if self.mute else "cannot read the Lease"
 
     async def acquire(self) -> None:
         await self.turn.wait()
@@ -53,17 +56,19 @@ class Feeder:
 
     watching = synced = True
 
-    def __init__(self, queue: WorkQueue, diary: list[str]) -> None:
+    def __init__(self, name: str, queue: WorkQueue, diary: list[str]) -> None:
         self.failure = asyncio.Event()
+        self._name = name
         self._queue = queue
         self._diary = diary
 
     async def run(self) -> None:
+        self._diary.append(f"{self._name} began")
         self._queue.add(KEY)
         try:
             await self.failure.wait()
         finally:
-            self._diary.append("fed no more")
+            self._diary.append(f"{self._name} ended")
         raise RuntimeError("as the test says")
 
 
@@ -81,9 +86,10 @@ class Bench:
         self.leader = leader or LeaderDouble(self.diary)
         self.stop = asyncio.Event()
         self._work = work
-        queue = WorkQueue(self._reconcile, Metrics())
-        self.feeder = Feeder(queue, self.diary)
-        self.replica = Replica(self.leader, queue, cast(Watcher, self.feeder), cast(Resync, self.feeder))
+        self.queue = WorkQueue(self._reconcile, Metrics())
+        self.watch = Feeder("watch", self.queue, self.diary)
+        self.resync = Feeder("resync", self.queue, self.diary)
+        self.replica = Replica(self.leader, self.queue, cast(Watcher, self.watch), cast(Resync, self.resync))
         self.task = asyncio.create_task(self.replica.run(self.stop))
 
     async def _reconcile(self, namespace: str, name: str) -> None:
@@ -97,15 +103,41 @@ class Bench:
         return await self.task, asyncio.get_running_loop().time() - began
 
 
-def test_standing_by_it_does_nothing_and_ends_at_once(run: Any) -> None:
+def test_standing_by_it_only_watches_and_ends_at_once(run: Any) -> None:
     async def play() -> None:
         bench = Bench()
         await asyncio.sleep(100)
+        assert bench.queue.standstill() == 0
         bench.stop.set()
         assert await bench.ended() == (0, 0)
-        assert bench.diary == []
+        assert bench.diary == ["watch began", "watch ended"]
 
     run(play())
+
+
+def test_s35_what_was_seen_while_it_stood_by_is_done_when_it_leads(run: Any) -> None:
+    async def play() -> None:
+        bench = Bench()
+        await asyncio.sleep(1000)
+        bench.leader.turn.set()
+        await asyncio.sleep(0.1)
+        assert bench.diary[:4] == [*BEGAN, "wrote"]
+        assert bench.queue.standstill() == 0
+        bench.stop.set()
+        await bench.ended()
+
+    run(play())
+
+
+def test_a_watch_that_breaks_while_it_stands_by_ends_it(run: Any, caplog: pytest.LogCaptureFixture) -> None:
+    async def play() -> None:
+        bench = Bench()
+        await asyncio.sleep(1)
+        bench.watch.failure.set()
+        assert await bench.ended() == (1, 0)
+
+    run(play())
+    assert "watch ended, which it never should" in caplog.text
 
 
 def test_s35_the_lead_is_given_back_when_the_last_write_is_done(run: Any) -> None:
@@ -115,7 +147,7 @@ def test_s35_the_lead_is_given_back_when_the_last_write_is_done(run: Any) -> Non
         await asyncio.sleep(1)
         bench.stop.set()
         assert await bench.ended() == (0, 4)
-        assert bench.diary == ["leads", "fed no more", "fed no more", "wrote", "released"]
+        assert bench.diary == [*BEGAN, *ENDED, "wrote", "released"]
 
     run(play())
 
@@ -127,7 +159,7 @@ def test_s35_what_does_not_end_is_broken_off_and_the_lead_left_to_lapse(run: Any
         await asyncio.sleep(1)
         bench.stop.set()
         assert await bench.ended() == (0, FINISH_SECONDS)
-        assert bench.diary == ["leads", "fed no more", "fed no more"]
+        assert bench.diary == [*BEGAN, *ENDED]
 
     run(play())
 
@@ -139,7 +171,7 @@ def test_s36_a_lost_lead_ends_it_at_once_without_another_write(run: Any, caplog:
         await asyncio.sleep(1)
         bench.leader.lost.set()
         assert await bench.ended() == (1, 0)
-        assert bench.diary == ["leads", "fed no more", "fed no more"]
+        assert bench.diary == [*BEGAN, *ENDED]
 
     run(play())
     assert "ending, for a restart to stand by: another one holds it" in caplog.text
@@ -164,7 +196,7 @@ def test_a_watch_that_breaks_ends_it_in_good_order_with_code_1(run: Any, caplog:
         bench = Bench(work=1)
         bench.leader.turn.set()
         await asyncio.sleep(0.5)
-        bench.feeder.failure.set()
+        bench.watch.failure.set()
         assert (await bench.ended())[0] == 1
         assert bench.diary[-2:] == ["wrote", "released"]
 
@@ -172,15 +204,21 @@ def test_a_watch_that_breaks_ends_it_in_good_order_with_code_1(run: Any, caplog:
     assert "watch ended, which it never should" in caplog.text
 
 
-def test_ready_is_who_could_lead_or_leads_and_watches(run: Any) -> None:
+def test_ready_is_who_watches_and_could_lead_or_leads(run: Any) -> None:
     async def play() -> None:
         bench = Bench()
+        bench.resync.synced = False
         assert bench.replica.ready() == "cannot read the Lease"
+        bench.leader.mute = True
+        assert bench.replica.ready() is None
+        bench.watch.watching = False
+        assert bench.replica.ready() == "not watching yet"
+        bench.watch.watching = True
         bench.leader.turn.set()
         await asyncio.sleep(1)
-        assert bench.replica.ready() is None
-        bench.feeder.watching = False
         assert bench.replica.ready() == "not watching yet"
+        bench.resync.synced = True
+        assert bench.replica.ready() is None
         bench.stop.set()
         await bench.ended()
 
@@ -191,7 +229,7 @@ def test_without_an_election_it_leads_at_once(run: Any) -> None:
     async def play() -> None:
         bench = Bench(leader=Sole())
         await asyncio.sleep(1)
-        assert bench.diary == ["wrote"]
+        assert bench.diary[-1] == "wrote"
         assert bench.replica.ready() is None
         bench.stop.set()
         assert await bench.ended() == (0, 0)
