@@ -184,7 +184,9 @@ def above_limit(case: Case) -> Verdict | None:
             f"{_shares(case, metric)}; over the limit of {percent(limit)}, not attributable to the candidate yet"
             f"{_note(case, metric)}; ends after {found.hold_intervals} clean intervals"
         )
-        return _hold("AboveLimit", message, retreat=True)
+        # At a lower weight the loads would differ, and latency could no longer be compared.
+        compared = metric is Metric.Latency and not case.latency_note
+        return _hold("AboveLimit", message, retreat=not compared)
     return None
 
 
