@@ -157,7 +157,7 @@ def _run_clocks(draft: Draft, rollout: RolloutStatus, case: Case, requests: Stra
 def _set_pace(draft: Draft, rollout: RolloutStatus, case: Case, requests: Stratum, cell: Cell) -> None:
     """Raise or lower what the candidate may have: a rise needs what the clocks need, a weight that was judged."""
     hold = why_not_rise(case)
-    stays = draft.kept_still or bool(rollout.share_message)
+    stays = draft.kept_still or time_is_up(rollout) or bool(rollout.share_message)
     take_in(
         rollout,
         case.evidence.total,
@@ -167,6 +167,11 @@ def _set_pace(draft: Draft, rollout: RolloutStatus, case: Case, requests: Stratu
         may_rise=hold is None and not stays and requests.finished > 0,
         retreats=hold is not None and hold.retreat,
     )
+
+
+def time_is_up(rollout: RolloutStatus) -> bool:
+    """It was judged for as long as it may be without a verdict."""
+    return rollout.judged_milliseconds >= rollout.plan.analysis.max_seconds * 1000
 
 
 def _conclude(draft: Draft, rollout: RolloutStatus, case: Case) -> None:

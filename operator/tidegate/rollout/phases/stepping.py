@@ -3,7 +3,7 @@
 from tidegate.judge.verdict import Kind
 from tidegate.rollout.capacity import candidate_size
 from tidegate.rollout.draft import Draft
-from tidegate.rollout.judging import gate, outcome
+from tidegate.rollout.judging import gate, outcome, time_is_up
 from tidegate.rollout.pacing import first_paced_weight, paced
 from tidegate.rollout.phases.loading import failed
 from tidegate.rollout.phases.promoting import promote
@@ -36,7 +36,7 @@ def stepping(draft: Draft) -> None:
         promote(draft, "WithoutLiveEvidence", "the plan gives the candidate no traffic: its steps are all there is")
     elif verdict is not None and verdict.kind is Kind.Promote:
         promote(draft, verdict.reason, verdict.message)
-    if rollout.phase == "Stepping" and rollout.judged_milliseconds >= rollout.plan.analysis.max_seconds * 1000:
+    if rollout.phase == "Stepping" and time_is_up(rollout):
         _inconclusive(draft)
 
 
