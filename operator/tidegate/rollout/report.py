@@ -20,9 +20,8 @@ from tidegate.rollout.steps import step_name
 from tidegate.rollout.traffic import candidate_weight, percent
 
 METRICS_REASONS = ("MetricsUnavailable", "NoMetrics")
-BLIND_REASONS = (*METRICS_REASONS, "NoTraffic")
-BLIND_AFTER = timedelta(minutes=30)
-"""For so long a rollout may be without anything to judge before people are told that it is stuck."""
+HELD_AFTER = timedelta(minutes=30)
+"""For so long a rollout may be held for one reason before people are told that it is stuck."""
 
 
 class Answer(NamedTuple):
@@ -190,13 +189,13 @@ def _paused(draft: Draft) -> Why | None:
     return Why("Reconciling", "Paused", rollout.message) if rollout is not None and rollout.paused else None
 
 
-def _blind(draft: Draft) -> Why | None:
-    """Nothing to judge for a long time: it still goes on by itself, but somebody should look."""
+def _held_long(draft: Draft) -> Why | None:
+    """Held for a long time, and no clock runs: it still goes on by itself, but somebody should look."""
     rollout = draft.status.rollout
     hold = rollout.hold if rollout is not None and rollout.phase == "Stepping" else None
-    if hold is None or hold.reason not in BLIND_REASONS or hold.since is None:
+    if hold is None or hold.since is None:
         return None
-    stuck = hold.since + BLIND_AFTER
+    stuck = hold.since + HELD_AFTER
     if stuck > draft.now:
         draft.wake_at(stuck)
         return None
@@ -313,7 +312,7 @@ _WHY: tuple[Callable[[Draft], Why | None], ...] = (
     _first_revision,
     _undoing,
     _paused,
-    _blind,
+    _held_long,
     _route_trouble,
     _rollout,
     _rejected,
