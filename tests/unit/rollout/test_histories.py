@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.rollout.world import NAME, World, spec_of
+from tests.unit.rollout.world import NAME, PLENTY, Traffic, World, spec_of
 from tidegate.api.names import LETTERS, REQUEST_VERBS, Letter
 from tidegate.api.status import ModelDeploymentStatus, RolloutStatus
 from tidegate.judge.counts import CellCounts, Uncountable
@@ -27,16 +27,23 @@ PAUSE_THEN_WEIGHT = [{"pause": {}}, {"weight": {"percent": 25, "seconds": 10}}]
 TIMED_PAUSE = [{"weight": {"percent": 5, "seconds": 20}}, {"pause": {"seconds": 30}}, {"weight": {"percent": 50}}]
 RAMP_WITH_PAUSE = [{"ramp": {"maxPercent": 10}}, {"pause": {"seconds": 20}}, {"ramp": {"maxPercent": 40}}]
 SHORT = {"maxSeconds": 300}
-PACED = {"maxSeconds": 600, "statistics": {"harmBudgetRequests": 20}}
+LATENCY = {"latency": {"boundMilliseconds": 250}}
+TIMED = LATENCY | {"maxSeconds": 600, "statistics": {"harmBudgetRequests": PLENTY, "warmupSeconds": 20}}
+PACED = LATENCY | {"maxSeconds": 600, "statistics": {"harmBudgetRequests": 20, "warmupSeconds": 20}}
+SOON = {"warmupSeconds": 20, "noHarm": {"minRequests": 20, "minSeconds": 60}}
+WITHOUT_PROOF = {"maxSeconds": 600, "promotion": "NoHarm", "statistics": SOON}
 SPECS = (
     spec_of("1", analysis=SHORT),
-    spec_of("2", analysis=SHORT),
+    spec_of("2", analysis=TIMED | SHORT),
     spec_of("3", steps=PAUSE_THEN_WEIGHT, analysis=SHORT | {"onInconclusive": "Rollback"}),
     spec_of("4", steps=TIMED_PAUSE, analysis=SHORT | {"onInconclusive": "Promote"}, capacity={"waitSeconds": 40}),
     spec_of("2", replicas=3, analysis=SHORT),
     spec_of("1", replicas=1, analysis=SHORT, keepPreviousSeconds=0),
     spec_of("5", steps=[{"ramp": {}}], analysis=PACED),
     spec_of("6", replicas=3, steps=RAMP_WITH_PAUSE, analysis=PACED | {"onInconclusive": "Promote"}),
+    spec_of("7", steps=[{"ramp": {}}], analysis={"maxSeconds": 600, "statistics": {"harmBudgetRequests": 20}}),
+    spec_of("8", steps=[{"weight": {"percent": 50, "seconds": 10}}], analysis=LATENCY | WITHOUT_PROOF),
+    spec_of("9", steps=[{"ramp": {}}], analysis=WITHOUT_PROOF),
 )
 TROUBLE: dict[str, Callable[[str], Pod]] = {
     "load": lambda name: Pod(name="p", revision=name, restarts=1, exit_code=1, last_words="no such file"),
@@ -48,6 +55,7 @@ CHILDREN = ("deployments", "stable", "a", "b", "route")
 BEGINNINGS = (
     *("start", "entry", "first weight", "last weight", "promoting", "promoted"),
     *("ramp", "ramp half way", "ramp last"),
+    *("timed", "without proof"),
 )
 """Where in the rollout of the second revision a history begins."""
 
@@ -72,6 +80,8 @@ class History(World):
         The weight an interval was counted at with nothing to be held against it; 0 once another one was written.
     most_first
         The highest weight that a candidate nothing is known of may have at the traffic last seen.
+    compared
+        Whether latency could be compared at some time in the rollout.
     zero_since
         Slot to the moment since which its weight is 0 in the route.
     late
@@ -90,6 +100,7 @@ class History(World):
     proven: int = 0
     counted_at: int = 0
     most_first: int = ENTRY
+    compared: bool = False
     zero_since: dict[Letter, datetime] = field(default_factory=dict)
     late: tuple[str, ModelDeploymentStatus, int] | None = None
     moments: int = 0
@@ -192,7 +203,7 @@ class History(World):
         before, seen_ready = self.status, {name: self.ready_behind(name) for name in self._deployments}
         if before.rollout is not None and before.rollout.id != self._judged_rollout:
             self._judged_rollout, self.judged = before.rollout.id, {}
-            self.proven, self.counted_at, self.most_first = 0, 0, ENTRY
+            self.proven, self.counted_at, self.most_first, self.compared = 0, 0, ENTRY, False
         if before.rollout is not None:
             self.note_pace(super().measure(), before.rollout, self.weight_of(before.rollout.revision))
         super().reconcile()
@@ -261,6 +272,8 @@ def check(before: ModelDeploymentStatus, after: ModelDeploymentStatus, ready: di
     check_slots_kept(before, after)
     check_suspended(before, after, world)
     check_promoted(before, after)
+    check_without_proof(before, after)
+    check_latency(before, after, world)
     check_rejected(before, after)
     check_capacity(before, after, ready)
     check_rise(before, after, world)
@@ -288,6 +301,30 @@ def check_promoted(before: ModelDeploymentStatus, after: ModelDeploymentStatus) 
     decisions = [decision for decision in after.decisions if decision.revision == after.stable]
     verdicts = [decision.verdict for decision in decisions if decision.verdict != "Hold"]
     assert verdicts[-1:] == ["Promote"], f"{after.stable} became stable after {verdicts}"
+
+
+def check_without_proof(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> None:
+    """Without proof only where that was asked for or chosen, after enough requests and time, with nothing held."""
+    old, new = before.rollout, after.rollout
+    if old is None or new is None or (old.phase, new.phase) != ("Stepping", "Promoting"):
+        return
+    if new.promoted_by is not None or after.decisions[-1].reason != "NoHarm":
+        return
+    asked, terms = old.plan.analysis.promotion, old.plan.analysis.statistics.no_harm
+    assert asked == "NoHarm" or (asked == "Auto" and new.promotion is not None and new.promotion.mode == "NoHarm")
+    assert new.bake_requests >= terms.min_requests
+    assert new.bake_judged_milliseconds >= terms.min_seconds * 1000
+    assert new.hold is None
+
+
+def check_latency(before: ModelDeploymentStatus, after: ModelDeploymentStatus, world: History) -> None:
+    """Nothing is taken back for being slower than stable unless the two could be compared."""
+    if after.rollout is not None and after.rollout.alike_since is not None:
+        world.compared = True
+    known = {(entry.revision, entry.at) for entry in before.rejected}
+    for entry in after.rejected:
+        if (entry.revision, entry.at) not in known and entry.reason == "Harm" and entry.message.startswith("latency"):
+            assert world.compared, entry.message
 
 
 def check_rejected(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> None:
@@ -350,7 +387,13 @@ def weight(status: ModelDeploymentStatus, revision: str) -> int:
 Action = tuple[str, Any]
 SPEC = st.integers(0, len(SPECS) - 1)
 WHO = st.sampled_from(["stable", "candidate", "previous"])
+SERVING = st.sampled_from(["candidate", "candidate", "stable", "previous"])
 PASS = st.tuples(st.just("pass"), st.sampled_from([1, 3, 10, 20, 40, 120]))
+ANSWERS = st.one_of(
+    *(st.tuples(st.just(how), st.tuples(SERVING, st.sampled_from([0.5, 0.02, 0.0]))) for how in ("bad", "slow")),
+    st.tuples(st.just("refused"), st.tuples(SERVING, st.sampled_from([0.3, 0.0]))),
+    st.tuples(st.just("hanging"), st.tuples(SERVING, st.booleans())),
+)
 EVENT: st.SearchStrategy[Action] = st.one_of(
     st.tuples(st.just("spec"), SPEC),
     st.tuples(st.just("request"), st.tuples(st.sampled_from(REQUEST_VERBS), st.booleans())),
@@ -360,8 +403,9 @@ EVENT: st.SearchStrategy[Action] = st.one_of(
     st.tuples(st.just("ready"), st.tuples(WHO, st.integers(0, 2))),
     st.tuples(st.just("trouble"), st.tuples(WHO, st.sampled_from(sorted(TROUBLE)))),
     st.tuples(st.just("heal"), st.none()),
-    st.tuples(st.just("bad"), st.tuples(WHO, st.sampled_from([0.0, 0.02, 0.5]))),
-    st.tuples(st.just("rate"), st.sampled_from([0.0, 2.0, 50.0])),
+    # Three times as likely as anything else, so that every metric comes to a verdict in some history.
+    *[ANSWERS] * 3,
+    st.tuples(st.just("rate"), st.sampled_from([0.0, 0.1, 2.0, 50.0])),
     st.tuples(st.just("gateway"), st.booleans()),
     st.tuples(st.just("metrics"), st.booleans()),
     st.tuples(st.just("taken"), st.booleans()),
@@ -376,7 +420,7 @@ def happen(world: History, action: Action, number: int) -> None:
     verb, value = action
     if verb == "request":
         _request(world, *value, number=number)
-    elif verb in ("ready", "trouble", "bad"):
+    elif verb in ("ready", "trouble", "bad", "slow", "refused", "hanging"):
         _to_revision(world, verb, *value)
     else:
         HAPPENS[verb](world, value)
@@ -424,8 +468,10 @@ def _to_revision(world: History, verb: str, who: str, value: Any) -> None:
         return
     if verb == "ready":
         world.ready_limit[name] = value
-    elif verb == "bad":
-        world.traffic.bad[name] = value
+    elif verb == "hanging":
+        world.traffic.hanging = {name} if value else set()
+    elif verb in ("bad", "slow", "refused"):
+        getattr(world.traffic, verb)[name] = value
     else:
         world.pods[name] = (TROUBLE[value](name),)
         if value in ("load", "crash"):
@@ -458,11 +504,14 @@ HAPPENS: dict[str, Callable[[History, Any], None]] = {
 }
 
 
+BEGIN_WITH = {"ramp": 6, "ramp half way": 6, "ramp last": 6, "timed": 8, "without proof": 10}
+
+
 def begin_at(beginning: str, load_seconds: int) -> History:
     """A world in which the second revision has come so far."""
     world = History(spec=SPECS[0], load_seconds=load_seconds)
     world.advance(120)
-    candidate = world.apply(SPECS[6 if beginning.startswith("ramp") else 1])
+    candidate = world.apply(SPECS[BEGIN_WITH.get(beginning, 1)])
     reached: dict[str, Callable[[], bool]] = {
         "start": lambda: True,
         "entry": lambda: world.weight_of(candidate) == ENTRY,
@@ -471,6 +520,8 @@ def begin_at(beginning: str, load_seconds: int) -> History:
         "ramp": lambda: world.weight_of(candidate) == 16_000,
         "ramp half way": lambda: world.weight_of(candidate) == 128_000,
         "ramp last": lambda: world.weight_of(candidate) == 500_000,
+        "timed": lambda: world.weight_of(candidate) == 500_000,
+        "without proof": lambda: world.weight_of(candidate) == 500_000,
         "promoting": lambda: world.weight_of(candidate) > 500_000,
         "promoted": lambda: world.status.stable == candidate,
     }
@@ -492,10 +543,10 @@ def live_through(beginning: str, load_seconds: int, moments: list[tuple[Action, 
     if world.spec.suspend:
         world.apply(world.spec.model_copy(update={"suspend": False}))
     world.pods.clear()
-    world.traffic.bad.clear()
+    world.traffic = Traffic()
     world.late = None
     world.denied, world._last_seen = frozenset(), ""
-    world.traffic.rate, world.gateway_accepts, world.metrics_trouble, world.names_taken = 50.0, True, None, ()
+    world.gateway_accepts, world.metrics_trouble, world.names_taken = True, None, ()
     for _ in range(40):
         world.advance(100)
         if world.status.rollout is None and arrived(world):

@@ -135,11 +135,16 @@ class World:
     def reasons(self) -> list[str]:
         return [event.reason for event in self.events]
 
+    def ready_pods(self, name: str | None) -> int:
+        """Pods of that revision that are ready."""
+        count = self._deployments.get(name or "", 0)
+        return min(count, self.ready_limit.get(name or "", count))
+
     # ---- what the planner sees -------------------------------------------------------------------------------------
 
     def seen(self) -> Observation:
         wanted = self._deployments
-        ready = {name: min(count, self.ready_limit.get(name, count)) for name, count in wanted.items()}
+        ready = {name: self.ready_pods(name) for name in wanted}
         return Observation(
             controller_revisions={
                 name: {"revision": 1, "data": {"artifact": "", "template": self.templates.get(name, {})}}
