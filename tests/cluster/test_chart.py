@@ -27,7 +27,13 @@ FOREIGN_KINDS = {"ServiceMonitor", "PrometheusRule"}
 VALUES: dict[str, dict[str, Any]] = {
     "defaults": {},
     "namespaced": {"namespaces": ["default", "kube-public"]},
-    "monitored": {"metrics": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}},
+    "monitored": {
+        "metrics": {
+            "serviceMonitor": {"enabled": True},
+            "prometheusRule": {"enabled": True},
+            "dashboard": {"enabled": True},
+        }
+    },
     "own service account": {"serviceAccount": {"create": False, "name": "somebody"}},
     "no extras": {"crds": {"install": False}, "rbac": {"aggregate": False}, "replicas": 1},
     "everything set": {
@@ -205,9 +211,19 @@ def test_the_alerts_say_what_to_do(programs: Path, tmp_path: Path) -> None:
         "TidegateReconcileErrors",
         "TidegateQueueStuck",
         "TidegatePrometheusUnavailable",
+        "TidegateRolloutSuspicious",
     }
     for alert in alerts.values():
         assert len(alert["annotations"]["runbook"]) > 100
+
+
+def test_the_dashboard_comes_as_grafanas_sidecar_wants_it(programs: Path, tmp_path: Path) -> None:
+    found = of_kind(render(programs, tmp_path, "tg", VALUES["monitored"]), "ConfigMap")
+    (dashboard,) = [item for item in found if item["metadata"]["labels"].get("grafana_dashboard") == "1"]
+    assert dashboard["metadata"]["name"] == f"{RELEASE}-dashboard"
+    assert json.loads(dashboard["data"]["tidegate.json"]) == json.loads(
+        (CHART / "files" / "dashboard.json").read_text()
+    )
 
 
 ALLOWED = [

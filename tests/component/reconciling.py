@@ -72,11 +72,12 @@ class Bench:
     def restart(self) -> None:
         """A new operator process: all memory is gone."""
         kube = cast(Kube, self.kube)
+        self.told = Metrics()
         self.reconciler = Reconciler(
             kube,
             Measurer(self, ENVOY_GATEWAY),
             Actor(kube, default_image="triton:1"),
-            Metrics(),
+            self.told,
             clock=lambda: self.cluster.now,
         )
 

@@ -23,6 +23,33 @@ async def test_s05_a_whole_rollout_through_the_real_reconciler() -> None:
     assert bench.condition("Ready")[0] == "True"
 
 
+async def test_evidence_is_exposed_while_it_is_gathered_and_harm_once_the_rollout_has_ended() -> None:
+    bench = Bench()
+    candidate = await bench.candidate_at(50_000)
+    bench.cluster.bad[candidate] = 0.3
+    about = {"modeldeployment_namespace": NAMESPACE, "modeldeployment": NAME, "metric": "all", "evidence": "harm"}
+
+    def ratio() -> float | None:
+        return bench.told.registry.get_sample_value("tidegate_evidence_ratio", about)
+
+    assert await bench.run(60, lambda: ratio() is not None)
+    assert bench.told.registry.get_sample_value("tidegate_harmed_requests_total", {"metric": "errors"}) is None
+    assert await bench.run(300, lambda: bench.condition("Stalled")[1] == "RolledBack" and "rollout" not in bench.status)
+    assert ratio() is None
+    harmed = bench.told.registry.get_sample_value("tidegate_harmed_requests_total", {"metric": "errors"})
+    assert harmed is not None
+    assert harmed > 0
+
+
+async def test_evidence_of_a_deleted_modeldeployment_is_exposed_no_longer() -> None:
+    bench = Bench()
+    await bench.candidate_at(50_000)
+    assert await bench.run(60, lambda: bool(next(iter(bench.told.evidence_ratio.collect())).samples))
+    del bench.kube.objects[KIND, NAME]
+    await bench.reconciler.reconcile(NAMESPACE, NAME)
+    assert next(iter(bench.told.evidence_ratio.collect())).samples == []
+
+
 async def test_s29_nothing_is_written_twice() -> None:
     bench = Bench()
     await bench.candidate_at(50_000)

@@ -1,6 +1,7 @@
 """The documentation says what the code says: reasons, metrics, settings, alerts, examples, links, proofs."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,6 +124,18 @@ def test_alerts_are_documented() -> None:
     alerts = set(re.findall(r"alert: (\w+)", template))
     assert alerts
     assert {word for word in words_in_first_cells(DOCS / "operations.md") if re.match("Tidegate[A-Z]", word)} == alerts
+
+
+def test_alerts_and_the_dashboard_show_metrics_there_are() -> None:
+    chart = REPOSITORY / "charts" / "tidegate"
+    dashboard = json.loads((chart / "files" / "dashboard.json").read_text())
+    panels = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
+    asked = [*panels, *(variable["query"] for variable in dashboard["templating"]["list"])]
+    asked.append((chart / "templates" / "prometheusrule.yaml").read_text())
+    shown = {name.removesuffix("_bucket") for text in asked for name in re.findall(r"tidegate_\w+", text)}
+    exposed = {family.name + ("_total" if family.type == "counter" else "") for family in Metrics().registry.collect()}
+    assert len(panels) > 10
+    assert shown <= exposed
 
 
 def leaves(section: BaseModel, prefix: str = "") -> Iterator[str]:

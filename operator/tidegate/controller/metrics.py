@@ -1,7 +1,14 @@
 """What the operator tells about itself under /metrics."""
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from tidegate.rollout.figures import Figure
+
+Key = tuple[str, str]
+# Not "namespace": that is what a scrape calls the operator's own.
+EVIDENCE_LABELS = ("modeldeployment_namespace", "modeldeployment", *Figure._fields)
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -48,7 +55,32 @@ class Metrics:
         self.leader = Gauge(
             "tidegate_leader", "1 while this replica leads, 0 while it stands by.", registry=self.registry
         )
+        self._define_evidence()
         self._define_queue()
+
+    def _define_evidence(self) -> None:
+        self.harmed_requests = Counter(
+            "tidegate_harmed_requests_total",
+            "Bad requests of candidates beyond stable's rate, counted when their rollout ends, by what was bad.",
+            ["metric"],
+            registry=self.registry,
+        )
+        self.evidence_ratio = Gauge(
+            "tidegate_evidence_ratio",
+            "Evidence in a rollout under way, as a share of the line at which it decides: 1 is enough.",
+            EVIDENCE_LABELS,
+            registry=self.registry,
+        )
+        self._shown: dict[Key, set[Figure]] = {}
+
+    def show_evidence(self, key: Key, ratios: Mapping[Figure, float]) -> None:
+        """Show these ratios of the ModelDeployment (namespace, name), and no others of it."""
+        for gone in self._shown.pop(key, set()) - ratios.keys():
+            self.evidence_ratio.remove(*key, *gone)
+        for figure, ratio in ratios.items():
+            self.evidence_ratio.labels(*key, *figure).set(ratio)
+        if ratios:
+            self._shown[key] = set(ratios)
 
     def _define_queue(self) -> None:
         self.queue_depth = Gauge(

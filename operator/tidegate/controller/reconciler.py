@@ -18,6 +18,7 @@ from tidegate.controller.measure import Measurer
 from tidegate.controller.metrics import Metrics
 from tidegate.controller.observe import observe
 from tidegate.rollout import Event, Plan, Resource, plan
+from tidegate.rollout.figures import evidence_ratios, harmed_requests
 
 Object = dict[str, Any]
 
@@ -75,6 +76,7 @@ class Reconciler:
         body = await self._kube.get(KIND, namespace, name)
         if body is None or body["metadata"].get("deletionTimestamp") is not None:
             self._refused.pop((namespace, name), None)
+            self._metrics.show_evidence((namespace, name), {})
             return None
         try:
             resource = Resource.parse(body)
@@ -91,7 +93,7 @@ class Reconciler:
         try:
             refused = await self._actor.act(recorded, seen, there)
         finally:
-            self._count(resource.status, planned.status)
+            self._count((namespace, name), resource.status, planned.status)
             for event in planned.events:
                 await self._tell(body, event)
         return self._wake_after(planned, (namespace, name), refused)
@@ -116,7 +118,8 @@ class Reconciler:
         if planned.status != resource.status:
             await self._kube.replace_status({**body, "status": dump(planned.status)})
 
-    def _count(self, before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> None:
+    def _count(self, key: tuple[str, str], before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> None:
+        self._metrics.show_evidence(key, evidence_ratios(after.rollout))
         known = {(decision.at, decision.reason) for decision in before.decisions}
         for decision in after.decisions:
             if (decision.at, decision.reason) not in known:
@@ -124,6 +127,8 @@ class Reconciler:
         if before.rollout is not None and after.rollout is None:
             withdrawn = before.rollout.withdraw
             self._metrics.rollouts.labels(withdrawn.reason if withdrawn else "Promoted").inc()
+            for metric, requests in harmed_requests(before.rollout).items():
+                self._metrics.harmed_requests.labels(metric.value).inc(requests)
 
     async def _tell(self, body: Mapping[str, Any], event: Event) -> None:
         await self._kube.create_event(
