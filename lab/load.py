@@ -305,6 +305,11 @@ class Requests:
         assert not self._thread.is_alive(), "the load did not end"
 
     @property
+    def records(self) -> list[Record]:
+        """The requests that have ended."""
+        return self._load.records
+
+    @property
     def summary(self) -> Summary:
         """Counts of the requests that have ended."""
         return self._load.summary()

@@ -91,6 +91,11 @@ MODELS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "echo-failing": ("echo", {"error_share": "0.3"}),
     "echo-dead": ("echo", {"error_share": "1"}),
     "echo-hanging": ("echo", {"hang_share": "0.3"}),
+    "echo-late": ("echo", {"delay_milliseconds": "400"}),
+    "echo-late2": ("echo", {"delay_milliseconds": "400"}),
+    "echo-refusing": ("echo", {"error_share": "0.3", "error_code": "INVALID_ARG"}),
+    "echo-edge1": ("echo", {"error_share": "0.009", "error_spread": "random"}),
+    "echo-edge2": ("echo", {"error_share": "0.009", "error_spread": "random"}),
     "broken-1": ("broken", {}),
     "layout-wrong": ("wrong-layout", {}),
 }

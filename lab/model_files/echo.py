@@ -2,7 +2,8 @@
 
 Parameters of config.pbtxt, all optional:
 
-- ``error_share``: share of requests that fail, 0 to 1, spread evenly
+- ``error_share``: share of requests that fail, 0 to 1
+- ``error_spread``: ``even``, the default, or ``random``: each request fails by itself
 - ``error_code``: ``INTERNAL`` (HTTP 500), ``UNAVAILABLE`` (503) or ``INVALID_ARG`` (400); default ``INTERNAL``
 - ``hang_share``: share of requests that are never answered, 0 to 1, spread evenly
 - ``delay_milliseconds``: time until a request is answered; requests wait side by side, not in a queue
@@ -10,6 +11,7 @@ Parameters of config.pbtxt, all optional:
 """
 
 import json
+import random
 import threading
 import time
 from typing import Any
@@ -25,6 +27,7 @@ class TritonPythonModel:
         given = json.loads(args["model_config"]).get("parameters", {})
         parameters = {name: value["string_value"] for name, value in given.items()}
         self.error_share = float(parameters.get("error_share", "0"))
+        self.at_random = parameters.get("error_spread", "even") == "random"
         self.error_code = getattr(triton.TritonError, parameters.get("error_code", "INTERNAL"))
         self.hang_share = float(parameters.get("hang_share", "0"))
         self.delay_seconds = float(parameters.get("delay_milliseconds", "0")) / 1000
@@ -49,10 +52,13 @@ class TritonPythonModel:
         return None
 
     def _response(self, request: Any) -> Any:
-        if self._is_due(self.error_share):
+        if self._fails():
             return triton.InferenceResponse(error=triton.TritonError("told to fail (error_share)", self.error_code))
         value = triton.get_input_tensor_by_name(request, "INPUT").as_numpy()
         return triton.InferenceResponse([triton.Tensor("OUTPUT", value)])
+
+    def _fails(self) -> bool:
+        return random.random() < self.error_share if self.at_random else self._is_due(self.error_share)
 
     def _is_due(self, share: float) -> bool:
         return int(self.requests * share) > int((self.requests - 1) * share)

@@ -1,0 +1,216 @@
+"""What a bad candidate costs on the full lab, counted at the client: ``python -m bench.harm``.
+
+Poisson arrivals at 40 requests per second, an interval of 10 s, Prometheus scraping every 5 s, the default plan. Every
+case runs in a namespace of its own; a few of them run side by side, each with its own load.
+"""
+
+import argparse
+import dataclasses
+import json
+import statistics
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kubernetes import config
+from rich.console import Console
+from rich.table import Table
+
+from lab.builds import kubernetes_programs
+from lab.deploy import ModelImage, install_operator, provide_models
+from lab.errors import LabError
+from lab.instance import Instance
+from lab.kubectl import Kubectl
+from lab.lifecycle import up
+from lab.load import Failure, Record
+from lab.progress import Reporter
+from lab.trial import Cluster, Served
+
+REPORT = Path(__file__).parent.parent / "build" / "harm.json"
+RATE = 40.0
+RUNS = 3
+SIDE_BY_SIDE = 3
+"""Each takes two of the lab's eight GPUs, and for a while those of its namespace before."""
+PATIENCE_SECONDS = 1.0
+"""Clients of every case give up after so long."""
+BOUND_MILLISECONDS = 250
+SLOW_MILLISECONDS = "400"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One candidate beside one stable.
+
+    Parameters
+    ----------
+    base, candidate
+        Parameters of the echo model (see lab/model_files/echo.py); errors of a share are drawn at random.
+    watched_seconds
+        When the case is over though the rollout is not.
+    """
+
+    name: str
+    base: Mapping[str, str]
+    candidate: Mapping[str, str]
+    watched_seconds: float = 400
+    analysis: Mapping[str, Any] = field(default_factory=dict)
+
+
+def failing(share: str) -> dict[str, str]:
+    """Parameters of a model that fails such a share of its requests at random."""
+    return {"error_share": share, "error_spread": "random"}
+
+
+BASE = failing("0.005")
+CASES = (
+    Case("30 % errors", BASE, failing("0.3")),
+    Case("2.5 % errors", BASE, failing("0.025"), watched_seconds=900),
+    Case("hanging, 30 %", BASE, {**BASE, "hang_share": "0.3"}),
+    Case(
+        "slow",
+        BASE,
+        {**BASE, "delay_milliseconds": SLOW_MILLISECONDS},
+        analysis={"latency": {"boundMilliseconds": BOUND_MILLISECONDS, "maxSharePercent": "1"}},
+    ),
+    Case("healthy", BASE, BASE),
+    Case("healthy at 0.9 %", failing("0.009"), failing("0.009"), watched_seconds=900),
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one run of a case ended.
+
+    Parameters
+    ----------
+    outcome
+        ``promoted``, ``taken back``, or the reason it was held for at the end.
+    seconds
+        From the candidate's first request to its last one, or to the promotion.
+    requests, failed
+        Of the candidate, until it was promoted.
+    beyond
+        Failed requests of the candidate beyond what stable would have failed.
+    waiting
+        Clients that gave up.
+    """
+
+    case: str
+    outcome: str
+    seconds: float
+    requests: int
+    failed: int
+    beyond: float
+    waiting: int
+
+
+def run_case(cluster: Cluster, case: Case, images: tuple[ModelImage, ModelImage]) -> Result:
+    """Roll the candidate out beside stable under load, and see what that cost."""
+    with Served.in_new_namespace(cluster) as served:
+        base, candidate_image = images
+        served.apply_document(document(served, base, case))
+        served.wait_ready()
+        with served.requests(rate=RATE, timeout_seconds=PATIENCE_SECONDS) as requests:
+            served.apply_document(document(served, candidate_image, case))
+            candidate = served.wait_candidate(within=60)
+            outcome = wait_outcome(served, candidate, case.watched_seconds)
+            ended = time.time()
+        return summed_up(case, outcome, candidate, requests.records, ended)
+
+
+def document(served: Served, image: ModelImage, case: Case) -> dict[str, Any]:
+    """The ModelDeployment with the plan and the statistics a user gets who sets none."""
+    found = served.document(image.name)
+    analysis = {"intervalSeconds": 10, **case.analysis}
+    found["spec"]["rollout"] = {"loadSeconds": 120, "keepPreviousSeconds": 5, "analysis": analysis}
+    return found
+
+
+def wait_outcome(served: Served, candidate: str, seconds: float) -> str:
+    """Wait until the candidate is promoted or taken back; else return what it is held for."""
+    try:
+        served.wait(lambda served: served.status.candidate != candidate, "an end", within=seconds)
+    except AssertionError:
+        rollout = served.status.rollout
+        return f"held {rollout.hold.reason}" if rollout is not None and rollout.hold else "under way"
+    return "promoted" if served.status.stable == candidate else "taken back"
+
+
+def summed_up(case: Case, outcome: str, candidate: str, records: Sequence[Record], ended: float) -> Result:
+    """Count the requests of the candidate until it was promoted, or gone."""
+    its = [record for record in records if record.revision == candidate and record.start <= ended]
+    waiting = sum(record.failure is Failure.TIMEOUT for record in records if record.start <= ended)
+    failed = sum(record.failure is not None for record in its)
+    last = ended if outcome == "promoted" else max((record.start for record in its), default=ended)
+    return Result(
+        case=case.name,
+        outcome=outcome,
+        seconds=last - min((record.start for record in its), default=last),
+        requests=len(its),
+        failed=failed,
+        beyond=failed - len(its) * float(case.base["error_share"]),
+        waiting=waiting,
+    )
+
+
+def prepare(cases: Sequence[Case], reporter: Reporter) -> tuple[Cluster, dict[str, tuple[ModelImage, ModelImage]]]:
+    """Bring up the full lab with this tree's operator and the models of the cases."""
+    instance = Instance("full", "full")
+    lab = up("full", reporter=reporter)
+    if lab.gateway_address is None:
+        raise LabError("the lab came up without a gateway address; `python -m lab status` tells how it is")
+    programs = kubernetes_programs(reporter)
+    images = {
+        case.name: (
+            ModelImage("echo", f"harm{number}base", {"image": f"{number} base", **case.base}),
+            ModelImage("echo", f"harm{number}candidate", {"image": f"{number} candidate", **case.candidate}),
+        )
+        for number, case in enumerate(cases)
+    }
+    provide_models(instance, programs, [image for pair in images.values() for image in pair], reporter)
+    install_operator(instance, programs, reporter)
+    api = config.new_client_from_config(str(lab.kubeconfig))  # type: ignore[no-untyped-call]
+    return Cluster(api, lab.gateway_address, Kubectl(instance, programs)), images
+
+
+def table_of(results: Sequence[Result]) -> Table:
+    """Every case with the outcomes and the medians of its runs."""
+    title = f"{RATE:.0f} requests/s, medians over runs"
+    table = Table("case", "outcomes", "seconds", "requests", "failed", "beyond stable's rate", "gave up", title=title)
+    for name in dict.fromkeys(result.case for result in results):
+        runs = [result for result in results if result.case == name]
+        outcomes = [result.outcome for result in runs]
+        told = ", ".join(f"{outcomes.count(outcome)} {outcome}" for outcome in dict.fromkeys(outcomes))
+        figures = ("seconds", "requests", "failed", "beyond", "waiting")
+        table.add_row(name, told, *(f"{statistics.median(getattr(run, key) for run in runs):.0f}" for key in figures))
+    return table
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the cases, print a table and write build/harm.json."""
+    parser = argparse.ArgumentParser("python -m bench.harm", description="What a bad candidate costs at the client")
+    names = [case.name for case in CASES]
+    parser.add_argument("--case", action="append", choices=names, help="only this one (may be given often)")
+    parser.add_argument("--runs", type=int, default=RUNS, help=f"of each case (default {RUNS})")
+    options = parser.parse_args(arguments)
+    cases = [case for case in CASES if case.name in (options.case or names)]
+    console, reporter = Console(highlight=False), Reporter()
+    cluster, images = prepare(cases, reporter)
+    order = [case for _ in range(options.runs) for case in cases]
+    with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
+        results = []
+        for result in pool.map(lambda case: run_case(cluster, case, images[case.name]), order):
+            reporter.line(str(result))
+            results.append(result)
+    console.print(table_of(results))
+    REPORT.parent.mkdir(exist_ok=True)
+    REPORT.write_text(json.dumps([dataclasses.asdict(result) for result in results], indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
