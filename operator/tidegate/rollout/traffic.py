@@ -19,6 +19,8 @@ DRAIN_MARGIN_SECONDS = 10.0
 DRAIN_BLIND_SECONDS = 60.0
 """Least time at weight 0 where the proxies' counters cannot be read: one of them may lag behind."""
 DRAIN_RETRY_SECONDS = 2.0
+LEAST_IN_PERCENT = 100
+"""Parts per million under which a weight is told as such."""
 
 
 def observe_route(draft: Draft) -> None:
@@ -191,5 +193,8 @@ def drained(draft: Draft, revision: str) -> bool:
 
 
 def percent(weight: int) -> str:
-    """A weight in parts per million as people write it."""
-    return f"{weight / 10_000:g} %" if weight >= 100 else f"{weight} of 1,000,000"
+    """A weight in parts per million as people write it: three digits, all of them where only a sliver is missing."""
+    if weight < LEAST_IN_PERCENT:
+        return f"{weight} of 1,000,000"
+    rounded = f"{weight / 10_000:.3g}"
+    return f"{weight / 10_000:g} %" if rounded == "100" else f"{rounded} %"
