@@ -1,7 +1,7 @@
 """Phase Stepping: one step after the other, each weight judged before the next."""
 
 from tidegate.judge.verdict import Kind
-from tidegate.rollout.capacity import candidate_size
+from tidegate.rollout.capacity import ENTRY, candidate_size
 from tidegate.rollout.draft import Draft
 from tidegate.rollout.judging import gate, outcome, time_is_up
 from tidegate.rollout.pacing import first_paced_weight, paced
@@ -112,8 +112,10 @@ def _kept_low(draft: Draft) -> Progress | None:
     if paced(rollout, wanted, present=present) == wanted or rollout.paused:
         return None
     budget = f"{rollout.plan.analysis.statistics.harm_budget_requests:,} requests"
-    message = f"{percent(present)} of {percent(wanted)}, as much as a harm budget of {budget} allows; more once judged"
-    return Progress(False, "Paced", message)
+    if present <= ENTRY:
+        return Progress(False, "Paced", f"a harm budget of {budget} sets the weight once the route's traffic is known")
+    allowed = f"{percent(present)} of the {percent(wanted)} planned"
+    return Progress(False, "Paced", f"a harm budget of {budget} allows {allowed}; more once judged")
 
 
 def _inconclusive(draft: Draft) -> None:
