@@ -184,10 +184,19 @@ def above_limit(case: Case) -> Verdict | None:
             f"{_shares(case, metric)}; over the limit of {percent(limit)}, not attributable to the candidate yet"
             f"{_note(case, metric)}; ends after {found.hold_intervals} clean intervals"
         )
-        # At a lower weight the loads would differ, and latency could no longer be compared.
-        compared = metric is Metric.Latency and not case.latency_note
-        return _hold("AboveLimit", message, retreat=not compared)
+        return _hold("AboveLimit", message, retreat=not _soon_told(case, metric))
     return None
+
+
+def _soon_told(case: Case, metric: Metric) -> bool:
+    """Whether the next interval or two may prove harm, which a lower weight would put off.
+
+    At another weight the loads differ, and latency could no longer be compared; and after every decrease nothing is
+    counted for the route's timeout.
+    """
+    if metric is Metric.Latency:
+        return not case.latency_note
+    return _suspected(case.evidence.metrics[metric])
 
 
 def over_limit(case: Case) -> Verdict | None:
@@ -226,11 +235,14 @@ def too_little_evidence(case: Case) -> Verdict | None:
 def _suspicion(found: MetricEvidence, line: float) -> str:
     if found.above is not None and reaches(found.above.log_e, HOLD_LINE):
         return f"evidence of being over the limit {of_line(found.above.log_e, line)}"
-    suspected = found.harm.capped or reaches(found.harm.log_e, HOLD_LINE)
-    if not suspected or not reaches(found.material.log_e, 1.0):
+    if not _suspected(found) or not reaches(found.material.log_e, 1.0):
         return ""
     held_down = ", held down as all of it comes from one interval" if found.harm.capped else ""
     return f"evidence of harm {of_line(found.harm.log_e, line / found.weight)}{held_down}"
+
+
+def _suspected(found: MetricEvidence) -> bool:
+    return found.harm.capped or reaches(found.harm.log_e, HOLD_LINE)
 
 
 def query_without_answer(case: Case) -> Verdict | None:

@@ -78,6 +78,7 @@ def test_s09_no_traffic_holds_at_any_length() -> None:
         ({"evidence": after(stratum((0, 0), (200, 0)))}, "NoTraffic", False),
         ({"evidence": after(stratum((0, 0), (200, 0))), "in_flight": True}, "NoTraffic", True),
         ({"evidence": after(OUTAGE)}, "AboveLimit", True),
+        ({"evidence": after(stratum((50, 20), (950, 4)))}, "AboveLimit", False),
         ({"evidence": after(HEALTHY, history=(Counts(950, 0), Counts(950, 400)))}, "BurstyErrors", True),
         ({"evidence": after(stratum((50, 4), (950, 4)))}, "TooLittleEvidence", False),
         (answered(Outcome.Error), "QueryError", False),

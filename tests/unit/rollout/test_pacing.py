@@ -170,3 +170,15 @@ def test_an_upgrade_in_the_middle_keeps_the_weight_of_a_version_without_a_pace()
     before = len(world.weights_written)
     world.run_until(lambda world: promoted(world, candidate))
     assert [written["b"] for written in world.weights_written[before:]] == [999_999, WHOLE]
+
+
+def test_a_broken_limit_keeps_the_weight_while_harm_is_nearly_proven() -> None:
+    world, candidate = ramping(rate=500.0, budget=200)
+    world.run_until(lambda world: world.weight_of(candidate) >= 60_000)
+    world.traffic.bad = {candidate: 0.3}
+    bad_since, weight = world.now, world.weight_of(candidate)
+    world.run_until(lambda world: world.status.rollout is not None and world.status.rollout.phase == "Withdrawing")
+    assert "AboveLimit" in [entry.reason for entry in world.status.decisions]
+    # The interval after the first bad one decides: a decrease between them would put that off by the route's timeout.
+    assert weights(world)[-2:] == [weight, 1]
+    assert (world.now - bad_since).total_seconds() <= 25
