@@ -1,6 +1,7 @@
-"""When the latency of candidate and stable may be compared: equal hardware, equal load a pod, nobody warming up.
+"""When the latency of candidate and stable may be compared: as many pods, equal hardware and load, nobody warming up.
 
-Identical models at unequal load differ in latency for no fault of theirs. Where conditions are not equal, latency is
+Identical models at unequal load differ in latency for no fault of theirs, and so they do at equal load a pod where one
+has fewer pods: a request finds a free one less often. Where conditions are not equal, latency is
 judged by the user's limit alone.
 """
 
@@ -19,8 +20,6 @@ from tidegate.rollout.traffic import candidate_weight
 
 LOAD_TOLERANCE = 1.2
 """Largest ratio of the loads of two pods that counts as equal."""
-LEAST_PODS = 2
-"""Ready pods of each revision, unless there is one of each: queues behind one pod and behind several differ."""
 HARDWARE = ("nodeSelector", "affinity", "tolerations", "runtimeClassName", "resourceClaims")
 NOT_COMPARED = "not compared with stable"
 
@@ -38,8 +37,8 @@ def observe_conditions(draft: Draft, rollout: RolloutStatus) -> None:
 def why_not_alike(draft: Draft) -> str:
     """What differs between the conditions of candidate and stable now; empty where nothing does."""
     candidate, stable = draft.ready(draft.status.candidate), draft.ready(draft.status.stable)
-    if (candidate, stable) != (1, 1) and min(candidate, stable) < LEAST_PODS:
-        return f"{NOT_COMPARED}: it has {_pods(candidate)} ready beside {stable} of stable; 2 of each, or 1 and 1, tell"
+    if candidate != stable or stable == 0:
+        return f"{NOT_COMPARED}: it has {_pods(candidate)} ready beside {stable} of stable; as many of each tell"
     weight = candidate_weight(draft) / WHOLE
     loads = weight / candidate, (1.0 - weight) / stable
     if max(loads) > LOAD_TOLERANCE * min(loads):

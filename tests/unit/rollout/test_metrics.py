@@ -91,10 +91,10 @@ FIFTH = [{"weight": {"percent": 20, "seconds": 10}}]
     ("plan_of", "note"),
     [
         ({"steps": FIFTH, "replicas": 4}, "it has 1 pod ready beside 4 of stable"),
-        ({"steps": [{"weight": {"percent": 25, "seconds": 10}}], "replicas": 4}, "gets 12.5 % of the requests"),
+        ({"steps": [{"weight": {"percent": 25, "seconds": 10}}], "replicas": 4}, "it has 2 pods ready beside 4"),
         ({"steps": FIFTH, "replicas": 1}, "gets 20.0 % of the requests, one of stable 80.0 %"),
     ],
-    ids=["1 beside 4", "half the load", "1 beside 1 at unequal load"],
+    ids=["1 beside 4", "2 beside 4", "1 beside 1 at unequal load"],
 )
 def test_s07_an_identical_candidate_under_unequal_conditions_is_never_taken_back(
     plan_of: dict[str, Any], note: str
