@@ -93,8 +93,8 @@ demo: build venv ## Lab, operator, a real model promoted and a bad one taken bac
 
 .PHONY: test
 test: check ## Everything CI checks, on a real cluster of its own
-	@.venv/bin/python -m lab up --flavour control-plane
 	@.venv/bin/python -m lab up --flavour full
+	@.venv/bin/python -m lab up --flavour control-plane
 	@echo "==> cluster tests" && .venv/bin/pytest -q --durations=15 tests/cluster
 
 .PHONY: soak
