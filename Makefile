@@ -35,7 +35,7 @@ venv: .venv/.ready ## Create or refresh the Python environment in .venv
 .PHONY: lock
 lock: $(UV) ## Resolve dependencies anew into requirements/*.txt (hashes, no index named)
 	$(UV) pip compile -q pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate --no-header $(LOCK_ARGS) -o requirements/operator.txt
-	$(UV) pip compile -q pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-annotate --no-header $(LOCK_ARGS) -o requirements/dev.txt
+	$(UV) pip compile -q pyproject.toml --extra cli --group dev --universal --generate-hashes --no-emit-index-url --no-annotate --no-header $(LOCK_ARGS) -o requirements/dev.txt
 
 # ---- fast loop -------------------------------------------------------------------------------------------------------
 CODE := operator/tidegate lab bench tests
