@@ -14,7 +14,6 @@ from bench.judge.fixed import (
     found_after,
 )
 from bench.judge.queues import Pods, Slow, simulate_pods
-from tidegate.rollout.latency import LEAST_PODS
 from tidegate.simulation.arrays import Floats
 from tidegate.simulation.cells import Cells
 
@@ -31,12 +30,6 @@ WHY_NOT_LONG = (
     "Slow requests come in queues that last longer than an interval, and the burst factor compares neighbouring "
     "intervals only: what they have in common it does not see. Intervals several times as long as such a queue help."
 )
-WHY_NOT = {
-    "queues": (
-        "Fewer pods have longer queues at the same load a pod, as the proxy has fewer to choose from: the revisions "
-        "are identical, their latency is not. Two pods of each are no equal conditions; as many pods of each are."
-    ),
-}
 
 
 def healthy_grid(runs: int, seed: int) -> Table:
@@ -49,16 +42,14 @@ def healthy_grid(runs: int, seed: int) -> Table:
             rows.append((name, {"rolled back": _finite(seconds)}))
     for name, judged, compared in _queues(runs, seed):
         rows.append((name, {"rolled back": judged, "compared whatever the pods": compared}))
-    bounds = [
-        Bound(f"{name}: upper limit", figures["rolled back"].high, FALSE_ROLLBACKS, why_not=WHY_NOT.get(name[:6], ""))
-        for name, figures in rows
-    ]
+    bounds = [Bound(f"{name}: upper limit", figures["rolled back"].high, FALSE_ROLLBACKS) for name, figures in rows]
     note = (
         "Share rolled back within two hours. Failures: the candidate has a tenth of the traffic; the burst factor is "
         "estimated from an hour before and what follows, as the operator does. Queues: each pod serves one request at "
         f"a time (gamma, mean {SERVICE_SECONDS:g} s, coefficient of variation 0.5), busy {100 * LOAD:.0f} % of the "
         "time, the proxy picks two pods at random and takes the one with fewer requests; slow is over 4 s; latency has "
-        "a quarter of alpha."
+        "a quarter of alpha. Fewer pods have longer queues at the same load a pod, as the proxy has fewer to choose "
+        "from: latency is compared between as many pods only."
     )
     return Table("Identical revisions", runs, note, rows, bounds)
 
@@ -90,7 +81,7 @@ def _queues(runs: int, seed: int) -> list[tuple[str, Figure, Figure]]:
         candidate = _hours_of(random, pods, SERVICE_SECONDS, runs, TWO_HOURS)
         compared = _finite(_latency_harm(stable, candidate, runs))
         # What is not compared cannot roll back.
-        judged = compared if min(pods, STABLE_PODS) >= LEAST_PODS else rate(0, runs)
+        judged = compared if pods == STABLE_PODS else rate(0, runs)
         shares = f"slow {100 * stable.share:.2f} % and {100 * candidate.share:.2f} %"
         rows.append((f"queues, {STABLE_PODS} pods beside {pods} ({shares})", judged, compared))
     return rows

@@ -45,10 +45,14 @@ class MetricEvidence(Columns):
         return reaches(self.noninferiority.log_e, self.rules.promotion_line)
 
     @property
+    def suspected(self) -> Flags:
+        """Whether harm is suspected, and may soon be proven."""
+        return self.harm.capped | reaches(self.harm.log_e, HOLD_LINE)
+
+    @property
     def suspicious(self) -> Flags:
         """Suspicion that is no proof; harm that surely does not matter is none."""
-        suspected = self.harm.capped | reaches(self.harm.log_e, HOLD_LINE)
-        found = suspected & reaches(self.material.log_e, 1.0)
+        found = self.suspected & reaches(self.material.log_e, 1.0)
         return found if self.above is None else found | reaches(self.above.log_e, HOLD_LINE)
 
     def count(self, cells: Cells, *, seconds: float, for_promotion: Flags, counted: Flags, alike: Flags) -> None:

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 
 from tidegate.judge.pace import WHOLE
-from tidegate.rollout.latency import LEAST_PODS, LOAD_TOLERANCE
+from tidegate.rollout.latency import LOAD_TOLERANCE
 from tidegate.simulation.arrays import Columns, Flags, Floats, Ints
 from tidegate.simulation.queueing import slow_share
 from tidegate.simulation.situation import Situation
@@ -37,8 +37,7 @@ class Quality(Columns):
         share, errors = weight / WHOLE, situation.candidate_error_rate - situation.error_rate
         stable_pods = np.full(len(weight), situation.replicas)
         loads = share / pods, (1.0 - share) / stable_pods
-        enough = ((pods == 1) & (stable_pods == 1)) | (np.minimum(pods, stable_pods) >= LEAST_PODS)
-        alike = enough & (np.maximum(*loads) <= LOAD_TOLERANCE * np.minimum(*loads))
+        alike = (pods == stable_pods) & (np.maximum(*loads) <= LOAD_TOLERANCE * np.minimum(*loads))
         latency = situation.latency
         if latency is None:
             none = np.zeros(len(weight))

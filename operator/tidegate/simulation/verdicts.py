@@ -61,8 +61,8 @@ def suspicion(state: State) -> Suspicion:
     no_traffic = (state.at_weight_finished == 0) | silent | (state.idle >= IDLE_SECONDS)
     over = {metric: found.hold_intervals > 0 for metric, found in state.metrics.items()}
     above = reduce(or_, over.values())
-    # Where latency is compared its hold keeps the weight: at a lower one the loads would differ.
-    stays = ~over[Metric.Errors] & state.compared
+    # The weight is kept where harm may soon be told: errors suspected already, or only latency over, and compared.
+    stays = np.where(over[Metric.Errors], state.metrics[Metric.Errors].suspected, state.compared)
     bursty = reduce(or_, (metric.burst.value > LARGEST_BURST for metric in metrics))
     suspicious = reduce(or_, (metric.suspicious for metric in metrics))
     holds = ~harmful & (no_traffic | above | bursty | suspicious)
