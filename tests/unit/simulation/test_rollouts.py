@@ -176,7 +176,7 @@ PLANS: dict[str, dict[str, Any]] = {
     "latency": {"steps": RAMP, "analysis": {**BUDGET, "maxSeconds": 2000, "latency": {"boundMilliseconds": 250}}},
     "latency, all at once": {
         "steps": [{"weight": {"percent": 50, "seconds": 60}}],
-        "analysis": {"maxSeconds": 1500, "latency": {"boundMilliseconds": 250, "ignoreBelowPercent": "0.3"}},
+        "analysis": {"maxSeconds": 400, "latency": {"boundMilliseconds": 250, "ignoreBelowPercent": "0.3"}},
     },
     "latency, no proof, slow to warm up": {
         "steps": [{"weight": {"percent": 50}}],
