@@ -116,7 +116,8 @@ class ErrorLimit(SpecModel):
     )
 
     max_share_percent: Percent = "1"
-    """Largest share of bad requests in percent; a candidate over it is never promoted."""
+    """Largest share of bad requests in percent; a candidate found over it is held, and taken back once it is shown to
+    be worse than stable."""
 
     ignore_below_percent: Percent | None = None
     """Share of bad requests in percent up to which nothing is rolled back, however much better stable is.
@@ -153,7 +154,8 @@ class LatencyLimit(SpecModel):
     counts."""
 
     max_share_percent: Percent = "1"
-    """Largest share of slow requests in percent; a candidate over it is never promoted."""
+    """Largest share of slow requests in percent; a candidate found over it is held, and taken back once it is shown to
+    be worse than stable."""
 
     ignore_below_percent: Percent | None = None
     """Share of slow requests in percent up to which nothing is rolled back, however much faster stable is.
