@@ -100,8 +100,8 @@ class Step(SpecModel):
     """Wait; `{}` for a person. Default when unset: the step is of another kind."""
 
 
-class ErrorLimit(SpecModel):
-    """The user's own limit of bad requests: answered 5xx, or abandoned by the client."""
+class ShareLimit(SpecModel):
+    """The user's own limit of some kind of requests."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -116,11 +116,11 @@ class ErrorLimit(SpecModel):
     )
 
     max_share_percent: Percent = "1"
-    """Largest share of bad requests in percent; a candidate found over it is held, and taken back once it is shown to
+    """Largest share of such requests in percent; a candidate found over it is held, and taken back once it is shown to
     be worse than stable."""
 
     ignore_below_percent: Percent | None = None
-    """Share of bad requests in percent up to which nothing is rolled back, however much better stable is.
+    """Share of such requests in percent up to which nothing is rolled back, however much better stable is.
     Default when unset: a tenth of maxSharePercent."""
 
     @property
@@ -134,42 +134,16 @@ class ErrorLimit(SpecModel):
         return self.max_share / 10 if self.ignore_below_percent is None else float(self.ignore_below_percent) / 100
 
 
-class LatencyLimit(SpecModel):
-    """The user's own limit of slow requests: answered later than a bound, measured by the gateway."""
+class ErrorLimit(ShareLimit):
+    """The user's own limit of bad requests: answered 5xx, or abandoned by the client."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                "!has(self.ignoreBelowPercent) || "
-                + both_decimals("self.ignoreBelowPercent", "self.maxSharePercent", "<"),
-                "expected ignoreBelowPercent under maxSharePercent",
-                found=("%s beside %s", "self.ignoreBelowPercent", "self.maxSharePercent"),
-                path=".ignoreBelowPercent",
-            )
-        )
-    )
+
+class LatencyLimit(ShareLimit):
+    """The user's own limit of slow requests: answered later than a bound, measured by the gateway."""
 
     bound_milliseconds: Annotated[int, Field(ge=1, le=3_600_000)]
     """Milliseconds after which a request is slow; where the gateway's histogram has no edge there, the next one above
     counts."""
-
-    max_share_percent: Percent = "1"
-    """Largest share of slow requests in percent; a candidate found over it is held, and taken back once it is shown to
-    be worse than stable."""
-
-    ignore_below_percent: Percent | None = None
-    """Share of slow requests in percent up to which nothing is rolled back, however much faster stable is.
-    Default when unset: a tenth of maxSharePercent."""
-
-    @property
-    def max_share(self) -> float:
-        """maxSharePercent as a share between 0 and 1."""
-        return float(self.max_share_percent) / 100
-
-    @property
-    def ignore_below(self) -> float:
-        """ignoreBelowPercent as a share between 0 and 1, a tenth of `max_share` where it is unset."""
-        return self.max_share / 10 if self.ignore_below_percent is None else float(self.ignore_below_percent) / 100
 
 
 class Query(SpecModel):
