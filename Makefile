@@ -107,6 +107,7 @@ bench: build venv ## What measures; prints tables and writes JSON into build/
 	@.venv/bin/python -m lab up --flavour full
 	@.venv/bin/python -m bench.responsiveness
 	@.venv/bin/python -m bench.transitions
+	@.venv/bin/python -m bench.harm
 	@.venv/bin/python -m bench.judge
 
 .PHONY: clean
