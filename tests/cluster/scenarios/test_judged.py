@@ -58,9 +58,9 @@ def test_s08b_a_candidate_that_refuses_what_stable_accepts_is_taken_back(served:
 def test_s08c_little_traffic_ends_in_a_promotion_without_proof_that_says_so(served: Served) -> None:
     served.apply("echo-1")
     served.wait_ready()
-    terms = {"noHarm": {"minRequests": 5, "minSeconds": 120}}
-    kept = {"intervalSeconds": 15, "maxSeconds": 300, "statistics": {**BUDGET, **terms}}
-    with served.requests(rate=0.5):
+    terms = {"noHarm": {"minRequests": 5, "minSeconds": 60}}
+    kept = {"intervalSeconds": 10, "maxSeconds": 120, "statistics": {**BUDGET, **terms}}
+    with served.requests(rate=1):
         served.apply("echo-2", steps=HALF, analysis=kept)
         candidate = served.wait_candidate()
         served.wait(lambda served: served.status.stable == candidate, "a promotion", within=480)
