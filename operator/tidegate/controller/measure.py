@@ -90,7 +90,7 @@ class Measurer:
         except MetricsUnavailable:
             return {}
         presence = [item for item in series if item.labels["__name__"] == self._profile.presence]
-        backend = self._profile.backend(owner.namespace, owner.name, LETTERS.index(letter))
+        backend = self._profile.backend(owner.namespace, owner.name, letter)
         proxies = group_by_proxy(presence, slot_series(self._profile, series, backend), SlotSeries())
         slot = resource.status.slots.a if letter == "a" else resource.status.slots.b
         found = stands_still(proxies, slot.in_force_since.timestamp() if slot.in_force_since else evaluation)
@@ -133,7 +133,7 @@ class Measurer:
         if latency is not None and edge is None:
             edge = edge_for(profile, series, latency.bound_milliseconds)
         presence = [item for item in series if item.labels["__name__"] == profile.presence]
-        backends = {letter: profile.backend(owner.namespace, owner.name, LETTERS.index(letter)) for letter in LETTERS}
+        backends = {letter: profile.backend(owner.namespace, owner.name, letter) for letter in LETTERS}
         slots = {letter: slot_series(profile, series, backend, edge) for letter, backend in backends.items()}
         candidate: Letter = "a" if resource.status.slots.a.revision == judged.revision else "b"
         stable: Letter = "b" if candidate == "a" else "a"

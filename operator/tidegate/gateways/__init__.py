@@ -2,5 +2,13 @@
 
 from tidegate.gateways.profiles import ENVOY_GATEWAY, GatewayProfile, Histogram
 from tidegate.gateways.reading import edge_for, slot_series
+from tidegate.gateways.template import check_template
 
-__all__ = ["ENVOY_GATEWAY", "GatewayProfile", "Histogram", "edge_for", "slot_series"]
+__all__ = [
+    "ENVOY_GATEWAY",
+    "GatewayProfile",
+    "Histogram",
+    "check_template",
+    "edge_for",
+    "slot_series",
+]

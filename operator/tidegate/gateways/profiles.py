@@ -6,6 +6,8 @@ Envoy's statistics: https://www.envoyproxy.io/docs/envoy/latest/configuration/up
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tidegate.api.names import LETTERS, Letter
+from tidegate.gateways.template import fill_in, pattern
 from tidegate.judge.rules import Metric
 
 
@@ -35,6 +37,9 @@ class GatewayProfile:
 
     Attributes
     ----------
+    controller_name
+        The controller that runs such gateways, as it signs the status of a route. Two profiles that differ in nothing
+        else are equal: their proxies are read alike.
     presence
         A series each proxy exposes in every scrape, whatever its traffic: its samples say when the proxy was scraped.
     finished, errors, abandoned, timeouts
@@ -47,10 +52,10 @@ class GatewayProfile:
     in_flight
         Gauge of the requests under way; empty where the proxy has none.
     backend_label, backend_value
-        The label that tells backends apart, and its value; ``{namespace}``, ``{name}`` and ``{index}`` (0 for slot a,
-        1 for slot b) are filled in.
+        The label that tells backends apart, and the template of its value (`tidegate.gateways.template`).
     """
 
+    controller_name: str = field(compare=False)
     presence: str
     finished: str
     errors: str
@@ -70,9 +75,9 @@ class GatewayProfile:
         told = {Metric.ClientErrors: bool(self.client_errors), Metric.Latency: self.latency is not None}
         return frozenset(metric for metric in Metric if told.get(metric, True))
 
-    def backend(self, namespace: str, name: str, index: int) -> str:
-        """Value of `backend_label` for slot `index` of the route `namespace`/`name`."""
-        return self.backend_value.format(namespace=namespace, name=name, index=index)
+    def backend(self, namespace: str, name: str, slot: Letter) -> str:
+        """Value of `backend_label` for one slot of the route `namespace`/`name`."""
+        return fill_in(self.backend_value, namespace, name, slot)
 
     def query(
         self, namespace: str, name: str, seconds: int, *, latency: bool = False, edge: float | None = None
@@ -92,7 +97,7 @@ class GatewayProfile:
         counters = (self.presence, self.finished, self.errors, *self.abandoned, *self.timeouts, self.client_errors)
         histogram = (self.latency.buckets, self.latency.count) if latency and self.latency else ()
         names = "|".join(dict.fromkeys(filter(None, (*counters, self.in_flight, *histogram))))
-        backends = "|".join(self.backend(namespace, name, index) for index in (0, 1))
+        backends = "|".join(pattern(self.backend(namespace, name, slot)) for slot in LETTERS)
         matchers = [f'__name__=~"{names}"', f'{self.backend_label}=~"({backends})?"']
         if latency and self.latency and edge is not None:
             matchers.append(f'{self.latency.edge_label}=~"({_edge_pattern(edge / self.latency.milliseconds)})?"')
@@ -106,6 +111,7 @@ def _edge_pattern(edge: float) -> str:
 
 
 ENVOY_GATEWAY = GatewayProfile(
+    controller_name="gateway.envoyproxy.io/gatewayclass-controller",
     presence="envoy_server_live",
     finished="envoy_cluster_upstream_rq_completed",
     errors="envoy_cluster_upstream_rq_xx",

@@ -9,7 +9,7 @@ from tidegate.gateways import ENVOY_GATEWAY, Histogram, edge_for, slot_series
 from tidegate.judge.rules import Metric
 from tidegate.judge.samples import Series
 
-BACKEND = ENVOY_GATEWAY.backend("demo", "filetype", 1)
+BACKEND = ENVOY_GATEWAY.backend("demo", "filetype", "b")
 CLUSTER = "envoy_cluster_upstream_"
 SECONDS = replace(ENVOY_GATEWAY, latency=Histogram(buckets="t_bucket", count="t_count", milliseconds=1000.0))
 
@@ -67,4 +67,4 @@ def test_4xx_and_5xx_are_told_apart() -> None:
 
 
 def test_series_of_another_backend_are_left_out() -> None:
-    assert list(slot_series(ENVOY_GATEWAY, buckets("250"), ENVOY_GATEWAY.backend("demo", "filetype", 0), 250.0)) == []
+    assert list(slot_series(ENVOY_GATEWAY, buckets("250"), ENVOY_GATEWAY.backend("demo", "filetype", "a"), 250.0)) == []
