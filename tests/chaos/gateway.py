@@ -10,6 +10,7 @@ import aiohttp
 
 from tests.chaos.api import MERGE, Api, Key, Object, Refused
 from tidegate.clients.kinds import KINDS
+from tidegate.gateways import ENVOY_GATEWAY
 
 TAKE_UP_SECONDS = 0.15
 REQUESTS_A_SECOND = 2000.0
@@ -140,4 +141,4 @@ def _parent(item: Object, parent: Mapping[str, object], now: datetime) -> Object
         }
         for kind in ("Accepted", "ResolvedRefs")
     ]
-    return {"parentRef": parent, "controllerName": "tidegate.dev/stand-in", "conditions": conditions}
+    return {"parentRef": parent, "controllerName": ENVOY_GATEWAY.controller_name, "conditions": conditions}

@@ -7,6 +7,7 @@ from typing import Any
 from tidegate.api.names import API_GROUP, KIND, LABEL_MODELDEPLOYMENT, VERSION
 from tidegate.clients.errors import Conflict, NotFound
 from tidegate.clients.kube import Kube
+from tidegate.gateways import ENVOY_GATEWAY
 
 Document = dict[str, Any]
 
@@ -130,7 +131,7 @@ class Stage:
             }
             for kind in ("Accepted", "ResolvedRefs")
         ]
-        parents = [{"parentRef": PARENT, "controllerName": "example.com/stand-in", "conditions": conditions}]
+        parents = [{"parentRef": PARENT, "controllerName": ENVOY_GATEWAY.controller_name, "conditions": conditions}]
         present = ((route.get("status") or {}).get("parents") or [{}])[0].get("conditions") or [{}]
         if present[0].get("observedGeneration") != generation:
             await self.kube.replace_status({**copy.deepcopy(route), "status": {"parents": parents}})

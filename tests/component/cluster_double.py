@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tidegate.api.names import LABEL_MODELDEPLOYMENT, LABEL_REVISION
+from tidegate.api.names import LABEL_MODELDEPLOYMENT, LABEL_REVISION, LETTERS
 from tidegate.clients.errors import ApiError, Conflict, NotFound
+from tidegate.gateways import ENVOY_GATEWAY
+from tidegate.gateways.template import fill_in
 from tidegate.judge.samples import Series
 
 Object = dict[str, Any]
@@ -160,6 +162,12 @@ class ClusterDouble:
         Requests a second on the route.
     bad, slow, refused
         Revision to the share of its requests that end in an error, that take over 250 ms, or that it answers 400.
+    accepts
+        Whether any gateway answers for the route.
+    controller, controllers
+        Name of what runs the gateways, and by name of a gateway where that is another.
+    backend
+        What the proxy calls the backends, as a template.
     """
 
     name: str
@@ -171,6 +179,10 @@ class ClusterDouble:
     slow: dict[str, float] = field(default_factory=dict)
     refused: dict[str, float] = field(default_factory=dict)
     queries: list[str] = field(default_factory=list)
+    accepts: bool = True
+    controller: str = ENVOY_GATEWAY.controller_name
+    controllers: dict[str, str] = field(default_factory=dict)
+    backend: str = ENVOY_GATEWAY.backend_value
     _counters: dict[Key, float] = field(default_factory=dict)
     _samples: dict[Key, list[tuple[float, float]]] = field(default_factory=dict)
     _ready_since: dict[str, list[datetime]] = field(default_factory=dict)
@@ -267,7 +279,15 @@ class ClusterDouble:
             {"type": kind, "status": "True", "reason": kind, "observedGeneration": generation}
             for kind in ("Accepted", "ResolvedRefs")
         ]
-        return [{"parentRef": ref, "conditions": conditions} for ref in route["spec"].get("parentRefs", [])]
+        return [
+            {
+                "parentRef": ref,
+                "controllerName": self.controllers.get(ref["name"], self.controller),
+                "conditions": conditions,
+            }
+            for ref in route["spec"].get("parentRefs", [])
+            if self.accepts
+        ]
 
     # ---- metrics ---------------------------------------------------------------------------------------------------
 
@@ -288,7 +308,7 @@ class ClusterDouble:
         target = {"__name__": name, "namespace": "gateways", "pod": "envoy-0", "instance": "10.0.0.9:19001"}
         if key == PRESENCE:
             return target
-        more = {"envoy_cluster_name": f"httproute/{NAMESPACE}/{self.name}/rule/0/backend/{index}"}
+        more = {"envoy_cluster_name": fill_in(self.backend, NAMESPACE, self.name, LETTERS[index])}
         if value:
             more["le" if name.endswith("_bucket") else "envoy_response_code_class"] = value
         return {**target, **more}

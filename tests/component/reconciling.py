@@ -11,7 +11,7 @@ from tidegate.controller.act import Actor
 from tidegate.controller.measure import Measurer
 from tidegate.controller.metrics import Metrics
 from tidegate.controller.reconciler import Reconciler
-from tidegate.gateways import ENVOY_GATEWAY
+from tidegate.gateways import GatewayProfile, Gateways
 from tidegate.judge.samples import Series
 from tidegate.rollout import Resource
 
@@ -65,6 +65,7 @@ class Bench:
             }
         )
         self.metrics = metrics or self.cluster
+        self.gateways: tuple[GatewayProfile, ...] = ()
         self._wake_at: datetime | None = None
         self._looked_at: dict[tuple[str, str], Object] = {}
         self.restart()
@@ -75,7 +76,7 @@ class Bench:
         self.told = Metrics()
         self.reconciler = Reconciler(
             kube,
-            Measurer(self, ENVOY_GATEWAY),
+            Measurer(self, Gateways(self.gateways)),
             Actor(kube, default_image="triton:1"),
             self.told,
             clock=lambda: self.cluster.now,

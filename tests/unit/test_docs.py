@@ -4,8 +4,9 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -14,8 +15,11 @@ from pydantic import BaseModel
 from tidegate.api.conditions import CONDITION_TYPES
 from tidegate.api.names import REQUEST_VERBS, annotation
 from tidegate.api.spec import ModelDeploymentSpec
+from tidegate.controller.gateway_settings import GatewaySettings
 from tidegate.controller.metrics import Metrics
 from tidegate.controller.settings import Settings, parse_settings
+from tidegate.gateways import ENVOY_GATEWAY
+from tidegate.runtimes.base import HTTP_PORT
 
 REPOSITORY = Path(__file__).parents[2]
 DOCS = REPOSITORY / "docs"
@@ -153,6 +157,22 @@ def test_settings_are_documented() -> None:
     assert set(leaves(Settings())) - cells == set()
 
 
+def keys_of(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in section.model_fields.items():
+        kinds = (field.annotation, *get_args(field.annotation))
+        inner = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+        if inner is None:
+            yield f"{prefix}{field.alias or name}"
+        else:
+            yield from keys_of(inner, f"{prefix}{field.alias or name}.")
+
+
+def test_what_describes_a_gateway_is_documented() -> None:
+    described = set(keys_of(GatewaySettings))
+    assert {"controllerName", "errors.labels", "latency.edgeLabel"} <= described
+    assert described - words_in_first_cells(DOCS / "operations.md") == set()
+
+
 def yaml_blocks(page: Path) -> list[Any]:
     return [document for block in YAML_BLOCK.findall(text_of(page)) for document in yaml.safe_load_all(block)]
 
@@ -164,6 +184,15 @@ def test_the_configuration_shown_is_one() -> None:
     assert len(shown) == 1
     assert set(shown[0]) == {field.alias or name for name, field in Settings.model_fields.items()}
     parse_settings(shown[0], "docs/operations.md")
+
+
+def test_the_gateway_shown_is_one() -> None:
+    blocks = [block for block in yaml_blocks(DOCS / "operations.md") if isinstance(block, dict)]
+    (shown,) = [block for block in blocks if set(block) == {"gateways"}]
+    (gateway,) = parse_settings(shown, "docs/operations.md").gateways
+    profile = gateway.profile()
+    assert replace(profile, backend_value=ENVOY_GATEWAY.backend_value) == ENVOY_GATEWAY
+    assert profile.backend("demo", "filetype", "a") == f"demo_filetype-a_{HTTP_PORT}"
 
 
 def test_the_resource_shown_is_one() -> None:

@@ -27,6 +27,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end -}}
 prometheus:
   {{- toYaml $prometheus | nindent 2 }}
+gateways: {{ toJson (.Values.gateways | default list) }}
 namespaces: {{ toJson .Values.namespaces }}
 runtimes:
   {{- toYaml .Values.runtimes | nindent 2 }}

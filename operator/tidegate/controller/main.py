@@ -34,7 +34,7 @@ from tidegate.controller.settings import (
     load_settings,
 )
 from tidegate.controller.watch import Watcher
-from tidegate.gateways import ENVOY_GATEWAY
+from tidegate.gateways import Gateways
 
 # Not __name__: that is __main__ when run as a module.
 logger = logging.getLogger("tidegate.controller.main")
@@ -116,7 +116,7 @@ async def _run(
     kube: Kube,
     prometheus: Prometheus,
 ) -> int:
-    measurer = Measurer(prometheus, ENVOY_GATEWAY)
+    measurer = Measurer(prometheus, Gateways(gateway.profile() for gateway in settings.gateways))
     actor = Actor(kube, default_image=settings.runtimes.triton.image)
     queue = WorkQueue(Reconciler(kube, measurer, actor, metrics).reconcile, metrics, workers=settings.workers)
     watcher = Watcher(kube, queue.add, lambda: load_configuration(context), metrics, namespaces=settings.namespaces)

@@ -8,7 +8,7 @@ from tidegate.api.names import LETTERS, Letter
 from tidegate.api.spec import Query
 from tidegate.clients.errors import MetricsUnavailable
 from tidegate.clients.prometheus import Answer
-from tidegate.gateways import GatewayProfile, edge_for, slot_series
+from tidegate.gateways import GatewayProfile, Gateways, edge_for, slot_series
 from tidegate.judge.counts import CellCounts, Uncountable, count_cell, why_not_scraped
 from tidegate.judge.grid import LOOK_BEHIND_SECONDS, REACH_SECONDS, Grid, complete_cells, interval_length
 from tidegate.judge.queries import QueryResult, UserQuery, read_answer
@@ -54,11 +54,15 @@ class Metrics(Protocol):
 
 
 class Measurer:
-    """Measures what is judged of one ModelDeployment at a time, from the proxies of one kind of gateway."""
+    """Measures what is judged of one ModelDeployment at a time, from the proxies of the gateway it is behind."""
 
-    def __init__(self, metrics: Metrics, profile: GatewayProfile) -> None:
+    def __init__(self, metrics: Metrics, gateways: Gateways) -> None:
         self._metrics = metrics
-        self._profile = profile
+        self._gateways = gateways
+
+    def gateway_trouble(self, seen: Observation) -> str:
+        """Why the requests of a route cannot be counted; empty where they can, or while no gateway has answered."""
+        return self._gateways.why_not(seen.route.controllers)
 
     async def measure(self, resource: Resource, seen: Observation, now: datetime) -> Measurement | None:
         """What the metrics say of the cells that are over; None where none is, or nothing is judged."""
@@ -69,37 +73,47 @@ class Measurer:
         judged, since = found
         if now.timestamp() < next_due(judged, since, resource.spec.traffic.timeout_seconds):
             return None
+        evaluation, profile = now.timestamp() - SETTLE_SECONDS, self._gateways.profile_of(seen.route.controllers)
+        if profile is None:
+            # What the user asks of Prometheus does not depend on the gateway.
+            trouble = Uncountable("GatewayNotSupported", self.gateway_trouble(seen))
+            queries = await self._queries(resource, judged, evaluation)
+            return Measurement(cell_seconds=cell_seconds(judged), trouble=trouble, queries=queries)
         try:
-            return await self._measure(resource, judged, since, now.timestamp() - SETTLE_SECONDS)
+            return await self._measure(profile, resource, judged, since, evaluation)
         except MetricsUnavailable as error:
             trouble = Uncountable("MetricsUnavailable", f"{error.reason}: {error.message}")
-            return Measurement(cell_seconds=cell_seconds(judged), trouble=trouble)
+            return Measurement(cell_seconds=cell_seconds(judged), trouble=trouble, metrics=profile.metrics)
 
-    async def quiet(self, resource: Resource, now: datetime) -> dict[Letter, bool]:
+    async def quiet(self, resource: Resource, seen: Observation, now: datetime) -> dict[Letter, bool]:
         """Whether every proxy has stopped sending requests to the slot that is to be drained; empty for no such slot.
 
         Empty as well where the proxies' counters cannot be read.
         """
         letter = slot_to_be_drained(resource.spec, resource.status, now)
-        if letter is None:
+        profile = self._gateways.profile_of(seen.route.controllers)
+        if letter is None or profile is None:
             return {}
         owner, evaluation = resource.owner, now.timestamp()
-        query = self._profile.query(owner.namespace, owner.name, QUIET_LOOK_SECONDS)
+        query = profile.query(owner.namespace, owner.name, QUIET_LOOK_SECONDS)
         try:
             series = await self._metrics.range_samples(query, evaluation)
         except MetricsUnavailable:
             return {}
-        presence = [item for item in series if item.labels["__name__"] == self._profile.presence]
-        backend = self._profile.backend(owner.namespace, owner.name, letter)
-        proxies = group_by_proxy(presence, slot_series(self._profile, series, backend), SlotSeries())
+        presence = [item for item in series if item.labels["__name__"] == profile.presence]
+        backend = profile.backend(owner.namespace, owner.name, letter)
+        proxies = group_by_proxy(presence, slot_series(profile, series, backend), SlotSeries())
         slot = resource.status.slots.a if letter == "a" else resource.status.slots.b
         found = stands_still(proxies, slot.in_force_since.timestamp() if slot.in_force_since else evaluation)
         return {} if found is None else {letter: found}
 
-    async def _measure(self, resource: Resource, judged: Judged, since: float, evaluation: float) -> Measurement | None:
+    async def _measure(
+        self, profile: GatewayProfile, resource: Resource, judged: Judged, since: float, evaluation: float
+    ) -> Measurement | None:
         first = judged.cell_milliseconds is None
         start = judged_until(judged, since)
-        proxies, edge = await self._proxies(resource, judged, start - (REACH_SECONDS if first else 0.0), evaluation)
+        reach = start - (REACH_SECONDS if first else 0.0)
+        proxies, edge = await self._proxies(profile, resource, judged, reach, evaluation)
         length = cell_seconds(judged)
         if first:
             longest = interval_length(length, [successful(up) for proxy in proxies for up in proxy.up])
@@ -117,15 +131,15 @@ class Measurer:
             trouble=trouble,
             queries=await self._queries(resource, judged, evaluation),
             history=_history(proxies, since, length, _stable_created(resource)) if first else {},
-            metrics=self._profile.metrics,
+            metrics=profile.metrics,
             latency_edge=edge,
         )
 
     async def _proxies(
-        self, resource: Resource, judged: Judged, start: float, evaluation: float
+        self, profile: GatewayProfile, resource: Resource, judged: Judged, start: float, evaluation: float
     ) -> tuple[tuple[ProxySamples, ...], float | None]:
         """The proxies' samples, and the edge of the histogram that requests in time are counted by."""
-        owner, profile, latency = resource.owner, self._profile, judged.plan.analysis.latency
+        owner, latency = resource.owner, judged.plan.analysis.latency
         seconds = round(min(evaluation - start, 2 * REACH_SECONDS) + LOOK_BEHIND_SECONDS) + 1
         edge = latency_edge(judged)
         query = profile.query(owner.namespace, owner.name, seconds, latency=latency is not None, edge=edge)

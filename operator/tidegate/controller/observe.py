@@ -168,13 +168,37 @@ def route_of(resource: Resource, item: Object | None) -> Route:
     refs = rules[0].get("backendRefs") or []
     by_name = {ref["name"]: ref.get("weight", 1) for ref in refs}
     weights = {letter: by_name.get(slot_service(resource.owner.name, letter), 0) for letter in LETTERS}
-    parents = (item.get("status") or {}).get("parents") or []
-    for wanted in resource.spec.traffic.parent_refs:
-        namespace = wanted.namespace or resource.owner.namespace
-        trouble = _parent_trouble(parents, wanted.name, namespace, wanted.section_name, item["metadata"]["generation"])
-        if trouble is not None:
-            return Route(weights=weights, accepted=False, reason=trouble[0], message=trouble[1], writers=_writers(item))
-    return Route(weights=weights, accepted=True, reason="", message="", writers=_writers(item))
+    answers = _answers(resource, (item.get("status") or {}).get("parents") or [])
+    generation = item["metadata"]["generation"]
+    troubles = (_parent_trouble(gateway, mine, generation) for gateway, mine in answers)
+    reason, message = next((trouble for trouble in troubles if trouble is not None), ("", ""))
+    return Route(
+        weights=weights,
+        accepted=not reason,
+        reason=reason,
+        message=message,
+        writers=_writers(item),
+        controllers=tuple(sorted({parent["controllerName"] for _, mine in answers for parent in mine})),
+    )
+
+
+def _answers(resource: Resource, parents: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """Each gateway asked for, and what was answered in its name."""
+    asked = resource.spec.traffic.parent_refs
+    names = [(one.name, one.namespace or resource.owner.namespace, one.section_name) for one in asked]
+    return [
+        (
+            f"gateway {namespace}/{name}",
+            [
+                parent
+                for parent in parents
+                if parent["parentRef"]["name"] == name
+                and parent["parentRef"].get("namespace", namespace) == namespace
+                and parent["parentRef"].get("sectionName") == section
+            ],
+        )
+        for name, namespace, section in names
+    ]
 
 
 def _writers(item: Object) -> tuple[str, ...]:
@@ -184,17 +208,7 @@ def _writers(item: Object) -> tuple[str, ...]:
     return tuple(sorted(set(owners) - {FIELD_MANAGER}))
 
 
-def _parent_trouble(
-    parents: Sequence[Mapping[str, Any]], name: str, namespace: str, section: str | None, generation: int
-) -> tuple[str, str] | None:
-    gateway = f"gateway {namespace}/{name}"
-    mine = [
-        parent
-        for parent in parents
-        if parent["parentRef"]["name"] == name
-        and parent["parentRef"].get("namespace", namespace) == namespace
-        and parent["parentRef"].get("sectionName") == section
-    ]
+def _parent_trouble(gateway: str, mine: Sequence[Mapping[str, Any]], generation: int) -> tuple[str, str] | None:
     if not mine:
         return "RouteNotAccepted", f"{gateway} has not answered: check that it exists and allows routes from here"
     for parent in mine:

@@ -84,8 +84,12 @@ class Reconciler:
             return await self._refuse(body, error)
         seen, there = await observe(self._kube, resource)
         now = self._clock()
-        quiet = await self._measurer.quiet(resource, now)
-        seen = replace(seen, quiet=quiet, refused=self._refused.get((namespace, name), {}))
+        seen = replace(
+            seen,
+            quiet=await self._measurer.quiet(resource, seen, now),
+            refused=self._refused.get((namespace, name), {}),
+            gateway_trouble=self._measurer.gateway_trouble(seen),
+        )
         measured = await self._measurer.measure(resource, seen, now)
         planned = plan(resource, seen, measured, now)
         await self._record(body, resource, planned)

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, AnyHttpUrl, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, AnyHttpUrl, Field, TypeAdapter, ValidationError
 
 from tidegate.clients.errors import TidegateError
+from tidegate.controller.gateway_settings import GatewaySettings, repeated
+from tidegate.controller.section import Section
 
 CONFIGURATION_VARIABLE = "TIDEGATE_CONFIG"
 POD_NAMESPACE_VARIABLE = "POD_NAMESPACE"
@@ -30,11 +31,7 @@ def _http_url(value: str) -> str:
     return value
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
-
-
-class PrometheusSettings(_Section):
+class PrometheusSettings(Section):
     """Where counters are read from.
 
     Attributes
@@ -56,7 +53,7 @@ class PrometheusSettings(_Section):
     timeout_seconds: float = Field(default=5, gt=0, le=60)
 
 
-class TritonSettings(_Section):
+class TritonSettings(Section):
     """Defaults of ``spec.runtime.triton``.
 
     Attributes
@@ -68,13 +65,13 @@ class TritonSettings(_Section):
     image: str = Field(default="nvcr.io/nvidia/tritonserver:24.10-py3", min_length=1)
 
 
-class RuntimeSettings(_Section):
+class RuntimeSettings(Section):
     """Defaults of the runtimes."""
 
     triton: TritonSettings = TritonSettings()
 
 
-class LeaderElectionSettings(_Section):
+class LeaderElectionSettings(Section):
     """How replicas agree on the one that acts.
 
     Attributes
@@ -92,11 +89,13 @@ class LeaderElectionSettings(_Section):
     lease_name: str = Field(default="tidegate", pattern=NAMESPACE_PATTERN)
 
 
-class Settings(_Section):
+class Settings(Section):
     """Everything an administrator decides about the operator.
 
     Attributes
     ----------
+    gateways
+        Gateways besides those built in, or instead of them.
     namespaces
         Those to watch; all of the cluster where empty.
     workers
@@ -108,6 +107,7 @@ class Settings(_Section):
     """
 
     prometheus: PrometheusSettings = PrometheusSettings()
+    gateways: tuple[GatewaySettings, ...] = ()
     namespaces: tuple[Annotated[str, Field(pattern=NAMESPACE_PATTERN)], ...] = ()
     runtimes: RuntimeSettings = RuntimeSettings()
     workers: int = Field(default=8, ge=1, le=64)
@@ -173,14 +173,22 @@ def parse_settings(document: object, origin: str) -> Settings:
         If a key is unknown or its value is not what is expected.
     """
     try:
-        return Settings.model_validate(document)
+        settings = Settings.model_validate(document)
     except ValidationError as error:
         wrong = [_sentence(detail) for detail in error.errors(include_url=False, include_context=False)]
         raise SettingsError("\n".join(f"{origin}: {line}" for line in wrong)) from error
+    if (place := repeated(settings.gateways)) is not None:
+        name = settings.gateways[place].controller_name
+        raise SettingsError(
+            f"{origin}: gateways.{place}.controllerName: found {name!r} again, expected: each only once"
+        )
+    return settings
 
 
 def _sentence(detail: Mapping[str, Any]) -> str:
     key = ".".join(str(part) for part in detail["loc"]) or "the file"
     if detail["type"] == "extra_forbidden":
         return f"{key}: unknown key; remove it or correct its spelling"
+    if detail["type"] == "missing":
+        return f"{key}: not there; set it"
     return f"{key}: found {detail['input']!r}, expected: {detail['msg'].removeprefix('Value error, ')}"

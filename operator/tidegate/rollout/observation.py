@@ -61,6 +61,8 @@ class Route:
         Why not, in the gateway's own words; empty where `accepted`.
     writers
         Field managers besides us that wrote the rules as they are.
+    controllers
+        Names of the controllers that answered for the gateways asked for, each once.
     """
 
     weights: Mapping[Letter, int] | None = None
@@ -68,6 +70,7 @@ class Route:
     reason: str = "NoRoute"
     message: str = "the route does not exist yet"
     writers: tuple[str, ...] = ()
+    controllers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +98,9 @@ class Observation:
         or could not be told.
     refused
         Objects that the API server last refused to have written, as ``Kind name``, to its words.
+    gateway_trouble
+        Why the requests of the route cannot be counted, by what runs its gateways; empty where they can, or while none
+        has answered.
     """
 
     controller_revisions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -108,6 +114,7 @@ class Observation:
     missing_config_map: str = ""
     quiet: Mapping[Letter, bool] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    gateway_trouble: str = ""
 
     def pods_of(self, revision: str) -> list[Pod]:
         """Pods of `revision` that are not on their way out."""

@@ -14,6 +14,7 @@ from tidegate.api.status import Address, RolloutStatus
 from tidegate.rollout.choose import left_over
 from tidegate.rollout.draft import Draft
 from tidegate.rollout.failures import Trouble
+from tidegate.rollout.gateway import NOT_SUPPORTED, why_not_judged
 from tidegate.rollout.phases.loading import given_up_at
 from tidegate.rollout.phases.withdrawing import traffic_is_away
 from tidegate.rollout.steps import step_name
@@ -106,6 +107,8 @@ def _capacity(draft: Draft) -> Answer:
 
 def _metrics(draft: Draft) -> Answer:
     rollout = draft.status.rollout
+    if draft.seen.gateway_trouble:
+        return Answer("False", NOT_SUPPORTED, draft.seen.gateway_trouble)
     if rollout is not None and rollout.hold is not None and rollout.hold.reason in METRICS_REASONS:
         return Answer("False", rollout.hold.reason, rollout.hold.message)
     if rollout is None or rollout.judged_until is None:
@@ -182,6 +185,17 @@ def _suspended(draft: Draft) -> Why | None:
         return None
     where = f"{rollout.revision} stays at {percent(candidate_weight(draft))}" if rollout else f"{desired} has to wait"
     return Why("Reconciling", "Suspended", f"{where} while spec.suspend is true; set it to false to go on")
+
+
+def _gateway(draft: Draft) -> Why | None:
+    rollout, trouble = draft.status.rollout, why_not_judged(draft)
+    if not trouble or (rollout is not None and rollout.phase != "Stepping"):
+        return None
+    if rollout is None:
+        return Why("Stalled", NOT_SUPPORTED, f"{trouble}. {draft.status.stable} serves, no candidate would get traffic")
+    stays = f"{rollout.revision} stays at {percent(candidate_weight(draft))} until then, or until"
+    decided = f"{annotation('promote')} or {annotation('abort')} is annotated"
+    return Why("Stalled", NOT_SUPPORTED, f"{trouble}. {stays} {decided}")
 
 
 def _paused(draft: Draft) -> Why | None:
@@ -311,6 +325,7 @@ _WHY: tuple[Callable[[Draft], Why | None], ...] = (
     _suspended,
     _first_revision,
     _undoing,
+    _gateway,
     _paused,
     _held_long,
     _route_trouble,

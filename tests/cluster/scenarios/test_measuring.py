@@ -15,7 +15,7 @@ from tidegate.api.spec import ModelDeploymentSpec
 from tidegate.api.status import ModelDeploymentStatus, RolloutStatus, Slot, Slots
 from tidegate.clients.prometheus import Prometheus
 from tidegate.controller.measure import Measurer
-from tidegate.gateways import ENVOY_GATEWAY
+from tidegate.gateways import ENVOY_GATEWAY, Gateways
 from tidegate.judge import Stratum
 from tidegate.judge.counts import CellCounts
 from tidegate.judge.strata import EMPTY, pooled
@@ -116,7 +116,7 @@ class Manual:
     async def _counted(self) -> Stratum:
         now = datetime.now(UTC)
         async with self._prometheus() as prometheus:
-            measured = await Measurer(prometheus, ENVOY_GATEWAY).measure(self._resource(), self._seen(), now)
+            measured = await Measurer(prometheus, Gateways()).measure(self._resource(), self._seen(), now)
         strata = [
             stratum
             for _, counts in (measured.cells if measured else ())
@@ -141,7 +141,8 @@ class Manual:
         return Resource(self.owner, 1, {}, self.spec, status)
 
     def _seen(self) -> Observation:
-        return Observation(route=Route(weights={"a": HALF, "b": HALF}, accepted=True))
+        controllers = (ENVOY_GATEWAY.controller_name,)
+        return Observation(route=Route(weights={"a": HALF, "b": HALF}, accepted=True, controllers=controllers))
 
 
 def _unowned(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -36,8 +36,8 @@ ACCEPTED = condition("Accepted")
 RESOLVED = condition("ResolvedRefs")
 
 
-def parent(*conditions: Object, **ref: Any) -> Object:
-    return {"parentRef": {"name": "inference", **ref}, "conditions": list(conditions)}
+def parent(*conditions: Object, by: str = "example.com/one", **ref: Any) -> Object:
+    return {"parentRef": {"name": "inference", **ref}, "controllerName": by, "conditions": list(conditions)}
 
 
 def route(*parents: Object, rules: list[Object] | None = None) -> Object:
@@ -92,6 +92,28 @@ def test_s30_the_gateways_words_are_told() -> None:
     refused = condition("ResolvedRefs", "False", message="Service filetype-b not found")
     seen = route_of(resource_of(), route(parent(ACCEPTED, refused)))
     assert seen.message == "gateway demo/inference: BackendNotFound: Service filetype-b not found"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "parents", "controllers"),
+    [
+        ([], [], ()),
+        ([], [FINE], ("example.com/one",)),
+        ([], [parent()], ("example.com/one",)),
+        ([], [FINE, parent(by="example.com/two")], ("example.com/one", "example.com/two")),
+        ([], [FINE, parent(by="example.com/two", name="other")], ("example.com/one",)),
+        (
+            [{"name": "inference"}, {"name": "other"}],
+            [parent(by="example.com/two"), FINE | {"parentRef": {"name": "other"}}],
+            ("example.com/one", "example.com/two"),
+        ),
+        ([{"name": "inference"}, {"name": "other"}], [FINE, parent(name="other")], ("example.com/one",)),
+    ],
+)
+def test_s30a_who_answers_for_the_gateways_asked_for_is_known(
+    wanted: list[Object], parents: list[Object], controllers: tuple[str, ...]
+) -> None:
+    assert route_of(resource_of(*wanted), route(*parents)).controllers == controllers
 
 
 def test_without_a_route_there_are_no_weights() -> None:

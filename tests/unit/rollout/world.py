@@ -88,6 +88,7 @@ class World:
     ready_limit: dict[str, int] = field(default_factory=dict)
     pods: dict[str, tuple[Pod, ...]] = field(default_factory=dict)
     gateway_accepts: bool = True
+    gateway_trouble: str = ""
     route_is_writable: bool = True
     metrics_trouble: Uncountable | None = None
     queries: tuple[QueryResult, ...] = ()
@@ -158,6 +159,7 @@ class World:
             names_taken=self.names_taken,
             missing_config_map=self.missing_config_map,
             quiet=self._quiet(),
+            gateway_trouble=self.gateway_trouble,
         )
 
     def _pods_of(self, revision: str, ready: int) -> tuple[Pod, ...]:
@@ -192,6 +194,9 @@ class World:
         length = cell_seconds(judged)
         if self.metrics_trouble is not None:
             return Measurement(cell_seconds=length, trouble=self.metrics_trouble)
+        if self.gateway_trouble:
+            trouble = Uncountable("GatewayNotSupported", self.gateway_trouble)
+            return Measurement(cell_seconds=length, trouble=trouble, queries=self.queries)
         grid = grid_of(judged, since, timeout, length)
         index = grid.index_at_or_after(max(judged_until(judged, since), grid.counts_from))
         cells = []

@@ -3,6 +3,7 @@
 from tidegate.judge.verdict import Kind
 from tidegate.rollout.capacity import ENTRY, candidate_size
 from tidegate.rollout.draft import Draft
+from tidegate.rollout.gateway import hold_unjudged, why_not_judged
 from tidegate.rollout.judging import gate, outcome, time_is_up
 from tidegate.rollout.pacing import first_paced_weight, paced
 from tidegate.rollout.phases.loading import failed
@@ -24,6 +25,7 @@ def stepping(draft: Draft) -> None:
     if verdict is not None and verdict.kind is Kind.Rollback:
         withdraw(draft, verdict.reason, verdict.message, reject=True)
         return
+    hold_unjudged(draft, rollout)
     there = _hold_weight(draft)
     if rollout.inconclusive:
         return
@@ -72,7 +74,7 @@ def _wanted_weight(draft: Draft) -> int:
     assert rollout is not None
     present = candidate_weight(draft)
     wanted, first = held_weight(rollout.plan, rollout.step), first_paced_weight(rollout, present=present)
-    if draft.kept_still:
+    if draft.kept_still or why_not_judged(draft):
         wanted = min(wanted, present)
     if rollout.retreated:
         return min(wanted, first)
