@@ -16,6 +16,7 @@ from tidegate.clients.errors import Forbidden
 from tidegate.clients.kube import Kube
 from tidegate.clients.login import load_configuration
 from tidegate.clients.transport import Transport
+from tidegate.controller.gateway_settings import GatewaySettings
 from tidegate.controller.leader import Elector
 from tidegate.controller.settings import Settings, lease_of, parse_settings
 
@@ -45,6 +46,26 @@ VALUES: dict[str, dict[str, Any]] = {
             "headers": {"X-Scope-OrgID": "123"},
             "timeoutSeconds": 2.5,
         },
+        "gateways": [
+            {
+                "controllerName": "example.com/gateway-controller",
+                "presence": "proxy_up",
+                "finished": "proxy_requests_total",
+                "errors": {"name": "proxy_answers_total", "labels": {"class": "5"}},
+                "abandoned": ["proxy_abandoned_total"],
+                "timeouts": ["proxy_timeouts_total"],
+                "clientErrors": {"name": "proxy_answers_total", "labels": {"class": "4"}},
+                "latency": {
+                    "buckets": "proxy_seconds_bucket",
+                    "count": "proxy_seconds_count",
+                    "edgeLabel": "le",
+                    "milliseconds": 1000,
+                },
+                "inFlight": "proxy_requests",
+                "backendLabel": "backend",
+                "backendValue": "outbound|8000||{service}.{namespace}.svc.cluster.local",
+            }
+        ],
         "runtimes": {"triton": {"image": "registry.example.com/triton:1"}},
         "workers": 3,
         "resyncSeconds": 86400,
@@ -138,6 +159,9 @@ def test_the_operator_takes_the_configuration_it_is_given(programs: Path, tmp_pa
         assert settings.prometheus.headers == {"X-Scope-OrgID": "123"}
         assert settings.prometheus.ca_file == "/etc/tidegate/prometheus/ca.crt"
         assert (settings.workers, settings.resync_seconds, settings.log_level) == (3, 86400, "DEBUG")
+        (gateway,) = settings.gateways
+        assert gateway == GatewaySettings.model_validate(VALUES[name]["gateways"][0])
+        assert gateway.profile().backend("demo", "m", "b") == "outbound|8000||m-b.demo.svc.cluster.local"
     elif name != "namespaced":
         assert settings == Settings()
     assert lease_of(settings, {"POD_NAMESPACE": "tg"}) == ("tg", RELEASE)
@@ -150,6 +174,7 @@ def test_the_operator_takes_the_configuration_it_is_given(programs: Path, tmp_pa
         ({"prometheus": {"adress": "http://x"}}, "additional properties 'adress' not allowed"),
         ({"prometheus": {"url": "prometheus:9090"}}, "/prometheus/url"),
         ({"namespaces": ["Team_A"]}, "/namespaces/0"),
+        ({"gateways": [{"controllerName": "contour"}]}, "/gateways/0"),
         ({"replicas": -1}, "/replicas"),
         ({"replicas": 1.5}, "/replicas"),
         ({"serviceAccount": {"create": False}}, "serviceAccount.name: needed where serviceAccount.create is false"),
