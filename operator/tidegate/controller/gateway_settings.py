@@ -63,9 +63,9 @@ class GatewaySettings(Section):
     controller_name
         The controller as it signs the status of a route.
     presence
-        A series each proxy exposes in every scrape, whatever its traffic.
+        A gauge each proxy exposes in every scrape as one series of value 1, whatever its traffic.
     finished, errors
-        Requests finished, and those answered 5xx.
+        Requests finished, and those of them answered 5xx.
     abandoned, timeouts
         Requests whose client gave up waiting, and the proxy's own time-outs among them.
     client_errors

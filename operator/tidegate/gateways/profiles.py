@@ -41,7 +41,8 @@ class GatewayProfile:
         The controller that runs such gateways, as it signs the status of a route. Two profiles that differ in nothing
         else are equal: their proxies are read alike.
     presence
-        A series each proxy exposes in every scrape, whatever its traffic: its samples say when the proxy was scraped.
+        A gauge each proxy exposes in every scrape as one series of value 1, whatever its traffic: its samples say when
+        the proxy was scraped.
     finished, errors, abandoned, timeouts
         Names of the counters: requests finished; those answered 5xx (with `errors_labels`); those whose client gave up
         waiting; and the proxy's own time-outs, which `abandoned` contains though they are already answered 504.
