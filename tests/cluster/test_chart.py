@@ -153,7 +153,8 @@ def test_the_api_server_takes_what_is_rendered_to_the_letter(
 
 @pytest.mark.parametrize("name", VALUES)
 def test_the_operator_takes_the_configuration_it_is_given(programs: Path, tmp_path: Path, name: str) -> None:
-    (config_map,) = of_kind(render(programs, tmp_path, "tg", VALUES[name]), "ConfigMap")
+    found = of_kind(render(programs, tmp_path, "tg", VALUES[name]), "ConfigMap")
+    (config_map,) = [item for item in found if "config.yaml" in item["data"]]
     settings = parse_settings(yaml.safe_load(config_map["data"]["config.yaml"]), "config.yaml")
     if name == "everything set":
         assert settings.prometheus.headers == {"X-Scope-OrgID": "123"}

@@ -37,7 +37,7 @@ def test_s07_what_makes_both_slow_is_not_the_candidates_fault(served: Served) ->
         served.apply("echo-late2", steps=HALF, analysis=analysis())
         candidate = served.wait_candidate()
         served.wait(lambda served: _held(served) == "AboveLimit", "over the limit", within=120)
-        served.wait(lambda served: rollout_of(served).evidence["intervals"] >= 12, "twelve intervals", within=180)
+        served.wait(lambda served: rollout_of(served).evidence["intervals"] >= 8, "eight intervals", within=180)
     assert served.status.candidate == candidate
     assert [entry.reason for entry in served.status.decisions if entry.verdict == "Rollback"] == []
 
