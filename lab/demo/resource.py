@@ -37,7 +37,7 @@ def model_deployment(namespace: str, name: str, reference: str, queries: Sequenc
                 "timeoutSeconds": 10,
             },
             "rollout": {
-                "steps": [{"weight": {"percent": percent, "seconds": 10}} for percent in (5, 25, 50)],
+                "steps": [{"weight": {"percent": percent, "seconds": 5}} for percent in (5, 25, 50)],
                 "analysis": analysis,
                 "loadSeconds": 120,
                 "keepPreviousSeconds": 20,
