@@ -9,6 +9,7 @@ import dataclasses
 import json
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,19 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kubernetes import config
 from rich.console import Console
 from rich.table import Table
 
-from lab.builds import kubernetes_programs
-from lab.deploy import ModelImage, install_operator, provide_models
-from lab.errors import LabError
-from lab.instance import Instance
-from lab.kubectl import Kubectl
-from lab.lifecycle import up
 from lab.load import Failure, Record
 from lab.progress import Reporter
-from lab.trial import Cluster, Served
+from lab.trial import Cluster, Models, Served, prepare_cluster
 
 REPORT = Path(__file__).parent.parent / "build" / "harm.json"
 RATE = 40.0
@@ -108,23 +102,23 @@ class Result:
     waiting: int
 
 
-def run_case(cluster: Cluster, case: Case, images: tuple[ModelImage, ModelImage]) -> Result:
+def run_case(cluster: Cluster, case: Case, models: tuple[str, str]) -> Result:
     """Roll the candidate out beside stable under load, and see what that cost."""
     with Served.in_new_namespace(cluster) as served:
-        base, candidate_image = images
+        base, candidate_model = models
         served.apply_document(document(served, base, case))
         served.wait_ready()
         with served.requests(rate=RATE, timeout_seconds=PATIENCE_SECONDS) as requests:
-            served.apply_document(document(served, candidate_image, case))
+            served.apply_document(document(served, candidate_model, case))
             candidate = served.wait_candidate(within=60)
             outcome = wait_outcome(served, candidate, case.watched_seconds)
             ended = time.time()
         return summed_up(case, outcome, candidate, requests.records, ended)
 
 
-def document(served: Served, image: ModelImage, case: Case) -> dict[str, Any]:
+def document(served: Served, model: str, case: Case) -> dict[str, Any]:
     """The ModelDeployment with the plan and the statistics a user gets who sets none."""
-    found = served.document(image.name)
+    found = served.document(model)
     analysis = {"intervalSeconds": 10, **case.analysis}
     found["spec"]["rollout"] = {"loadSeconds": 120, "keepPreviousSeconds": 5, "analysis": analysis}
     return found
@@ -157,24 +151,14 @@ def summed_up(case: Case, outcome: str, candidate: str, records: Sequence[Record
     )
 
 
-def prepare(cases: Sequence[Case], reporter: Reporter) -> tuple[Cluster, dict[str, tuple[ModelImage, ModelImage]]]:
-    """Bring up the full lab with this tree's operator and the models of the cases."""
-    instance = Instance("full", "full")
-    lab = up("full", reporter=reporter)
-    if lab.gateway_address is None:
-        raise LabError("the lab came up without a gateway address; `python -m lab status` tells how it is")
-    programs = kubernetes_programs(reporter)
-    images = {
-        case.name: (
-            ModelImage("echo", f"harm{number}base", {"image": f"{number} base", **case.base}),
-            ModelImage("echo", f"harm{number}candidate", {"image": f"{number} candidate", **case.candidate}),
-        )
-        for number, case in enumerate(cases)
-    }
-    provide_models(instance, programs, [image for pair in images.values() for image in pair], reporter)
-    install_operator(instance, programs, reporter)
-    api = config.new_client_from_config(str(lab.kubeconfig))  # type: ignore[no-untyped-call]
-    return Cluster(api, lab.gateway_address, Kubectl(instance, programs)), images
+def models_of(cases: Sequence[Case]) -> tuple[Models, dict[str, tuple[str, str]]]:
+    """The models of the cases, and the two of each case by its name: stable's and the candidate's."""
+    names = {case.name: (f"echo-harm{number}base", f"echo-harm{number}candidate") for number, case in enumerate(cases)}
+    models: dict[str, tuple[str, Mapping[str, str]]] = {}
+    for case in cases:
+        base, candidate = names[case.name]
+        models |= {base: ("echo", case.base), candidate: ("echo", case.candidate)}
+    return models, names
 
 
 def table_of(results: Sequence[Result]) -> Table:
@@ -193,17 +177,19 @@ def table_of(results: Sequence[Result]) -> Table:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the cases, print a table and write build/harm.json."""
     parser = argparse.ArgumentParser("python -m bench.harm", description="What a bad candidate costs at the client")
-    names = [case.name for case in CASES]
-    parser.add_argument("--case", action="append", choices=names, help="only this one (may be given often)")
+    titles = [case.name for case in CASES]
+    parser.add_argument("--case", action="append", choices=titles, help="only this one (may be given often)")
     parser.add_argument("--runs", type=int, default=RUNS, help=f"of each case (default {RUNS})")
     options = parser.parse_args(arguments)
-    cases = [case for case in CASES if case.name in (options.case or names)]
+    cases = [case for case in CASES if case.name in (options.case or titles)]
     console, reporter = Console(highlight=False), Reporter()
-    cluster, images = prepare(cases, reporter)
+    models, names = models_of(cases)
+    with tempfile.TemporaryDirectory() as scratch:
+        cluster = prepare_cluster(Path(scratch), reporter, models)
     order = [case for _ in range(options.runs) for case in cases]
     with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
         results = []
-        for result in pool.map(lambda case: run_case(cluster, case, images[case.name]), order):
+        for result in pool.map(lambda case: run_case(cluster, case, names[case.name]), order):
             reporter.line(str(result))
             results.append(result)
     console.print(table_of(results))

@@ -83,7 +83,9 @@ class Cluster:
         raise AssertionError(f"the operator did not come to rest within {within:g} s")
 
 
-MODELS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+Models = Mapping[str, tuple[str, Mapping[str, str]]]
+
+MODELS: Models = {
     "echo-1": ("echo", {}),
     "echo-2": ("echo", {}),
     "echo-3": ("echo", {}),
@@ -102,13 +104,15 @@ MODELS: Mapping[str, tuple[str, Mapping[str, str]]] = {
 """Name of an image (see `lab.models.reference`) to the recipe of lab/models.py and its parameters."""
 
 
-def prepare_cluster(directory: Path, reporter: Reporter) -> Cluster:
+def prepare_cluster(directory: Path, reporter: Reporter, models: Models = MODELS) -> Cluster:
     """Bring up the full lab with this tree's operator and the trial's models in it.
 
     Parameters
     ----------
     directory
         Where the model directories are made.
+    models
+        As `MODELS`.
     """
     instance = Instance("full", "full")
     lab = up("full", reporter=reporter)
@@ -116,7 +120,7 @@ def prepare_cluster(directory: Path, reporter: Reporter) -> Cluster:
         raise LabError("the lab came up without a gateway address; `python -m lab status` tells how it is")
     programs = kubernetes_programs(reporter)
     with reporter.step("trial models"):
-        for name, (recipe, parameters) in MODELS.items():
+        for name, (recipe, parameters) in models.items():
             # A parameter of its own makes each image differ, so that each is a revision of its own.
             model = build(recipe, directory / name, parameters={"image": name, **parameters})
             import_model(Namespaces(instance), programs, model, reference(name))
