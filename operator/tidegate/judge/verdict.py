@@ -118,11 +118,6 @@ def alone(case: Case) -> Verdict | None:
     return query_failed(case) or over_limit(case)
 
 
-def can_rise(case: Case) -> bool:
-    """Whether nothing speaks against a higher weight."""
-    return why_not_rise(case) is None
-
-
 def _first(rules: Sequence[Rule], case: Case) -> Verdict | None:
     return next((verdict for rule in rules if (verdict := rule(case)) is not None), None)
 

@@ -13,7 +13,7 @@ from tidegate.judge.queries import Outcome, QueryResult, UserQuery
 from tidegate.judge.rules import Metric, Rules
 from tidegate.judge.state import Evidence, begin, count_interval, count_queries
 from tidegate.judge.strata import Counts, Stratum
-from tidegate.judge.verdict import Case, Kind, can_rise, judge, why_not_rise
+from tidegate.judge.verdict import Case, Kind, judge, why_not_rise
 
 RULES = Rules()
 HEALTHY = stratum((50, 0), (950, 4))
@@ -53,7 +53,7 @@ def test_s06_a_third_of_errors_is_rolled_back_with_its_numbers() -> None:
 def test_s10_two_of_two_failed_holds() -> None:
     verdict = judge(case(stratum((2, 2), (38, 0))))
     assert (verdict.kind, verdict.reason, verdict.retreat) == (Kind.Hold, "TooLittleEvidence", False)
-    assert not can_rise(case(stratum((2, 2), (38, 0))))
+    assert why_not_rise(case(stratum((2, 2), (38, 0)))) is not None
 
 
 def test_s10_two_of_two_failed_holds_without_a_limit_too() -> None:
@@ -99,7 +99,7 @@ def test_every_hold_stops_rise_and_promotion(changes: dict[str, Any], reason: st
     ids=["quiet for 45 s", "fewer than ten requests expected"],
 )
 def test_a_short_silence_does_not_hold(evidence: Evidence) -> None:
-    assert can_rise(case(evidence=evidence))
+    assert why_not_rise(case(evidence=evidence)) is None
 
 
 def test_three_failures_of_a_query_roll_back() -> None:
@@ -130,7 +130,7 @@ def test_harm_nobody_cares_about_neither_rolls_back_nor_holds() -> None:
 def test_what_is_missing_for_promotion_is_told(intervals: int, changes: dict[str, Any], reason: str) -> None:
     waiting = case(*[HEALTHY] * intervals, **changes)
     assert (judge(waiting).kind, judge(waiting).reason) == (Kind.Hold, reason)
-    assert can_rise(waiting)
+    assert why_not_rise(waiting) is None
 
 
 def test_a_proven_candidate_is_promoted_with_its_numbers() -> None:
