@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import aiohttp
 
 from tests.chaos.api import MERGE, Api, Key, Object, Refused
+from tests.gateway_answers import accepted
 from tidegate.clients.kinds import KINDS
 from tidegate.gateways import ENVOY_GATEWAY
 
@@ -130,15 +131,5 @@ def _taken_up(item: Object) -> int:
 
 
 def _parent(item: Object, parent: Mapping[str, object], now: datetime) -> Object:
-    conditions = [
-        {
-            "type": kind,
-            "status": "True",
-            "reason": kind,
-            "message": "",
-            "observedGeneration": item["metadata"]["generation"],
-            "lastTransitionTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        }
-        for kind in ("Accepted", "ResolvedRefs")
-    ]
-    return {"parentRef": parent, "controllerName": ENVOY_GATEWAY.controller_name, "conditions": conditions}
+    at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return accepted(parent, ENVOY_GATEWAY.controller_name, item["metadata"]["generation"], at)

@@ -4,6 +4,7 @@ import asyncio
 import copy
 from typing import Any
 
+from tests.gateway_answers import accepted
 from tidegate.api.names import API_GROUP, KIND, LABEL_MODELDEPLOYMENT, VERSION
 from tidegate.clients.errors import Conflict, NotFound
 from tidegate.clients.kube import Kube
@@ -120,18 +121,7 @@ class Stage:
 
     async def _accept(self, route: Document) -> None:
         generation = route["metadata"]["generation"]
-        conditions = [
-            {
-                "type": kind,
-                "status": "True",
-                "reason": kind,
-                "message": "",
-                "observedGeneration": generation,
-                "lastTransitionTime": "2026-01-01T00:00:00Z",
-            }
-            for kind in ("Accepted", "ResolvedRefs")
-        ]
-        parents = [{"parentRef": PARENT, "controllerName": ENVOY_GATEWAY.controller_name, "conditions": conditions}]
+        parents = [accepted(PARENT, ENVOY_GATEWAY.controller_name, generation)]
         present = ((route.get("status") or {}).get("parents") or [{}])[0].get("conditions") or [{}]
         if present[0].get("observedGeneration") != generation:
             await self.kube.replace_status({**copy.deepcopy(route), "status": {"parents": parents}})

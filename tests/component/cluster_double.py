@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.gateway_answers import accepted
 from tidegate.api.names import LABEL_MODELDEPLOYMENT, LABEL_REVISION, LETTERS
 from tidegate.clients.errors import ApiError, Conflict, NotFound
 from tidegate.gateways import ENVOY_GATEWAY
@@ -275,16 +276,8 @@ class ClusterDouble:
 
     def _parents(self, route: Object) -> list[Object]:
         generation = route["metadata"]["generation"]
-        conditions = [
-            {"type": kind, "status": "True", "reason": kind, "observedGeneration": generation}
-            for kind in ("Accepted", "ResolvedRefs")
-        ]
         return [
-            {
-                "parentRef": ref,
-                "controllerName": self.controllers.get(ref["name"], self.controller),
-                "conditions": conditions,
-            }
+            accepted(ref, self.controllers.get(ref["name"], self.controller), generation)
             for ref in route["spec"].get("parentRefs", [])
             if self.accepts
         ]

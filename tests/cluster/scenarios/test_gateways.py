@@ -12,6 +12,7 @@ from kubernetes import client
 
 from lab.trial import NAME, Served
 from tests.cluster.scenarios.parts import rollout_of
+from tests.gateway_answers import accepted
 from tidegate.gateways import ENVOY_GATEWAY
 
 GROUP, VERSION = "gateway.networking.k8s.io", "v1"
@@ -44,18 +45,7 @@ def elsewhere(served: Served) -> Iterator[Served]:
 def answer(served: Served) -> None:
     """Accept the newest generation of the route in the other controller's name."""
     generation = served.route()["metadata"]["generation"]
-    conditions = [
-        {
-            "type": kind,
-            "status": "True",
-            "reason": kind,
-            "message": "",
-            "observedGeneration": generation,
-            "lastTransitionTime": "2026-01-01T00:00:00Z",
-        }
-        for kind in ("Accepted", "ResolvedRefs")
-    ]
-    parent = {"parentRef": ELSEWHERE[0], "controllerName": CONTROLLER, "conditions": conditions}
+    parent = accepted(ELSEWHERE[0], CONTROLLER, generation)
     target = ("httproute", NAME, f"--namespace={served.namespace}", "--subresource=status", "--type=merge")
     served.cluster.kubectl("patch", *target, f"--patch={json.dumps({'status': {'parents': [parent]}})}")
 
