@@ -12,6 +12,7 @@ from kubernetes.aio.client.configuration import Configuration
 
 from lab.builds import kubernetes_programs
 from lab.progress import Reporter
+from lab.waiting import wait_until
 from tidegate.clients.errors import Forbidden
 from tidegate.clients.kube import Kube
 from tidegate.clients.login import load_configuration
@@ -288,13 +289,14 @@ def test_the_role_is_what_the_operator_needs_and_no_more(
 ) -> None:
     documents = render(programs, tmp_path, namespace, {"namespaces": [namespace]} if namespaced else {})
     _apply_roles(api, documents)
-    user = f"system:serviceaccount:{namespace}:{RELEASE}"
+    user = _user(namespace)
     expected = {
         **dict.fromkeys(_actions(ALLOWED, namespace), True),
         **dict.fromkeys(_actions(REFUSED, namespace), False),
         **dict.fromkeys(_actions(ALLOWED, "kube-public"), not namespaced),
     }
     try:
+        _wait_allowed(api, user, [action for action, allowed in expected.items() if allowed])
         assert {action: _may(api, user, action) for action in expected} == expected
     finally:
         _remove_roles(api, documents)
@@ -307,6 +309,7 @@ async def test_the_role_suffices_to_lead_and_covers_no_other_lease(
     documents = render(programs, tmp_path, namespace, {"namespaces": ["default"]} if namespaced else {})
     _apply_roles(api, documents)
     try:
+        _wait_allowed(api, _user(namespace), [(namespace, "coordination.k8s.io", "leases", "", "create")], RELEASE)
         async with Kube(await _transport_of_service_account(api, control_plane, namespace)) as kube:
             for holder in ("one", "two"):
                 elector = Elector(kube, namespace, RELEASE, identity=holder)
@@ -352,12 +355,26 @@ def _actions(table: list[tuple[str, str, str, str]], namespace: str) -> list[Act
     ]
 
 
-def _may(api: Any, user: str, action: Action) -> bool:
+def _may(api: Any, user: str, action: Action, name: str = "") -> bool:
     namespace, group, resource, part, verb = action
     attributes = {"namespace": namespace, "group": group, "resource": resource, "subresource": part, "verb": verb}
+    attributes["name"] = name
     authorization: Any = client.AuthorizationV1Api(api)
     review = {"spec": {"user": user, "resourceAttributes": attributes}}
     return bool(authorization.create_subject_access_review(review).status.allowed)
+
+
+def _user(namespace: str) -> str:
+    return f"system:serviceaccount:{namespace}:{RELEASE}"
+
+
+def _wait_allowed(api: Any, user: str, actions: list[Action], name: str = "") -> None:
+    """The authorizer learns of a role by a watch: a moment after it was written it may not know of it yet."""
+
+    def missing() -> str | None:
+        return next((str(action) for action in actions if not _may(api, user, action, name)), None)
+
+    wait_until(f"{user} may do what its role says", missing, seconds=30)
 
 
 def _apply_roles(api: Any, documents: list[dict[str, Any]]) -> None:
