@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.component.reconciling import PLENTY, Bench, Object, image
 from tidegate.clients.errors import MetricsUnavailable
 from tidegate.judge.samples import Series
+from tidegate.rollout.measuring import RISE_LEAD_SECONDS
 
 
 class Lies:
@@ -151,3 +153,34 @@ async def test_killed_at_every_interval_the_evidence_is_the_same_to_the_last_dig
         return found
 
     assert await evidence(kill=True) == await evidence(kill=False)
+
+
+async def test_intervals_begin_just_after_a_scrape_and_a_weight_rises_just_before_one() -> None:
+    bench = Bench()
+    await bench.candidate_at(50_000)
+
+    def begins_after() -> float:
+        in_force = datetime.fromisoformat(bench.status["slots"]["a"].get("inForceSince", "9999-01-01T00:00:00+00:00"))
+        return float(bench.status["rollout"].get("cellsFromMilliseconds", 0) / 1000 - in_force.timestamp())
+
+    assert await bench.run(30, lambda: 0.0 < begins_after() < 5.2)
+    assert bench.status["rollout"]["cellsFromMilliseconds"] % 5000 == 100
+    assert await bench.run(120, lambda: bench.cluster.weights()[1] > 50_000)
+    assert (bench.cluster.now.timestamp() + RISE_LEAD_SECONDS) % 5 < 1.0
+
+
+async def test_intervals_are_as_long_as_the_first_measurement_asks_for_whatever_failed_before_it() -> None:
+    bench = Bench()
+    rare = only(lambda samples, time: [sample for sample in samples if sample[0] % 15 == 0])
+    bench.metrics = Lies(bench, unavailable("Refused"))
+    await bench.serving()
+    await bench.run(600)
+    bench.edit(image("2"))
+    candidate = bench.desired
+    assert await bench.run(300, lambda: bench.condition("MetricsAvailable")[0] == "False")
+    bench.metrics = Lies(bench, rare)
+    assert await bench.run(600, lambda: bench.cluster.weights()[1] == 50_000)
+    rollout = bench.status["rollout"]
+    assert rollout["cellMilliseconds"] == 30_000
+    assert float(rollout["pace"]["seconds"]) > 500
+    assert await bench.run(1800, lambda: bench.status["stable"] == candidate)

@@ -224,7 +224,7 @@ class Statistics(SpecModel):
     """Odds ratio of bad requests, candidate to stable, the candidate must be shown to stay under; over
     tolerateOddsRatio."""
 
-    harm_budget_requests: Annotated[int, Field(ge=1, le=1_000_000)] = 20
+    harm_budget_requests: Annotated[int, Field(ge=1, le=1_000_000)] = 30
     """Number of requests a bad candidate may harm before its traffic can be taken away; half of what stable fails
     itself in that time where that is more. Sets how fast the weight rises, and counts per reaction, not per rollout."""
 

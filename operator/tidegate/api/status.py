@@ -172,6 +172,12 @@ class RolloutStatus(StatusModel):
     cell_milliseconds: Milliseconds | None = None
     """Length of an interval in milliseconds, fixed at the start."""
 
+    cells_from_milliseconds: Milliseconds | None = None
+    """When the first interval at the present weight began, as Unix time in milliseconds."""
+
+    rise_from_milliseconds: Milliseconds | None = None
+    """Before this moment, Unix time in milliseconds, a higher weight would be in force long before the next scrape."""
+
     metrics_problem: Message = ""
     """What was wrong with single proxies' metrics though they could be counted; empty for nothing."""
 
@@ -248,6 +254,9 @@ class AfterPromotion(StatusModel):
 
     cell_milliseconds: Milliseconds | None = None
     """Length of an interval in milliseconds, fixed at the start."""
+
+    cells_from_milliseconds: Milliseconds | None = None
+    """When the first interval at the present weight began, as Unix time in milliseconds."""
 
     evidence: FreeObject = {}
     """The judge's running evidence."""

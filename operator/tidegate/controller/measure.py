@@ -1,7 +1,9 @@
 """Ask Prometheus what happened since the last counted interval, when one is over."""
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Protocol
 
 from tidegate.api.names import LETTERS, Letter
@@ -9,8 +11,17 @@ from tidegate.api.spec import Query
 from tidegate.clients.errors import MetricsUnavailable
 from tidegate.clients.prometheus import Answer
 from tidegate.gateways import GatewayProfile, Gateways, edge_for, slot_series
-from tidegate.judge.counts import CellCounts, Uncountable, count_cell, why_not_scraped
-from tidegate.judge.grid import LOOK_BEHIND_SECONDS, REACH_SECONDS, Grid, complete_cells, interval_length
+from tidegate.judge.counts import CellCounts, Uncountable, count_cell, why_not_over, why_not_scraped
+from tidegate.judge.grid import (
+    LOOK_BEHIND_SECONDS,
+    REACH_SECONDS,
+    Cell,
+    Grid,
+    complete_cells,
+    first_boundary,
+    interval_length,
+    next_scrape,
+)
 from tidegate.judge.queries import QueryResult, UserQuery, read_answer
 from tidegate.judge.rules import Metric
 from tidegate.judge.samples import (
@@ -24,11 +35,13 @@ from tidegate.judge.samples import (
 )
 from tidegate.judge.strata import Counts, pooled
 from tidegate.rollout.measuring import (
+    RISE_LEAD_SECONDS,
     SETTLE_SECONDS,
     Judged,
     Measurement,
     cell_seconds,
-    grid_of,
+    cells_from,
+    counted_from,
     judged_now,
     judged_until,
     latency_edge,
@@ -119,17 +132,26 @@ class Measurer:
             longest = interval_length(length, [successful(up) for proxy in proxies for up in proxy.up])
             # In whole milliseconds, as it is recorded: the next pass must see the very same cells.
             length = math.ceil(longest * 1000) / 1000
-        grid = grid_of(judged, since, resource.spec.traffic.timeout_seconds, length)
-        scrapes = scrape_times(proxies)
-        trouble = why_not_scraped(scrapes, evaluation, length)
-        cells = complete_cells(grid, start, evaluation, scrapes)
-        if trouble is None and not cells:
+        scrapes = [scrape_times([proxy]) for proxy in proxies]
+        counts_from = counted_from(judged, since, resource.spec.traffic.timeout_seconds)
+        known = begins = cells_from(judged, counts_from)
+        if begins is None and evaluation >= counts_from + length:
+            begins = first_boundary(scrapes, counts_from, length)
+        cells: tuple[Cell, ...] = ()
+        if begins is not None:
+            cells = complete_cells(Grid(begins, length, counts_from), start, evaluation, chain(*scrapes))
+        trouble = why_not_scraped(chain(*scrapes), evaluation, length)
+        if not cells and trouble is None:
+            trouble = why_not_over(max(start, begins or counts_from), evaluation, length)
+        if trouble is None and not cells and known is not None:
             return None
         return Measurement(
             cell_seconds=length,
+            cells_from=None if begins is None else round(begins * 1000),
+            rise_from=_rise_from(scrapes, evaluation, length),
             cells=tuple((cell, count_cell(proxies, cell)) for cell in cells),
             trouble=trouble,
-            queries=await self._queries(resource, judged, evaluation),
+            queries=await self._queries(resource, judged, evaluation) if trouble or cells else (),
             history=_history(proxies, since, length, _stable_created(resource)) if first else {},
             metrics=profile.metrics,
             latency_edge=edge,
@@ -177,6 +199,13 @@ class Measurer:
         return read_answer(bounds, answer, time)
 
 
+def _rise_from(scrapes: Sequence[Sequence[float]], evaluation: float, length: float) -> int | None:
+    """When to write a higher weight; no later than a cell's length from now."""
+    soonest = evaluation + SETTLE_SECONDS + RISE_LEAD_SECONDS
+    scrape = next_scrape(scrapes, soonest)
+    return None if scrape is None or scrape > soonest + length else math.floor((scrape - RISE_LEAD_SECONDS) * 1000)
+
+
 def _stable_created(resource: Resource) -> float:
     """Moment (Unix seconds) before which the counters of stable's slot are those of somebody else."""
     entries = [entry for entry in resource.status.revisions if entry.name == resource.status.stable]
@@ -188,6 +217,6 @@ def _history(
 ) -> dict[Metric, tuple[Counts, ...]]:
     """Stable's counts per interval in the hour before, by metric."""
     grid = Grid(max(since - REACH_SECONDS, not_before), length)
-    cells = complete_cells(grid, grid.in_force, since, scrape_times(proxies))
+    cells = complete_cells(grid, grid.origin, since, scrape_times(proxies))
     counted = [counts for counts in (count_cell(proxies, cell) for cell in cells) if isinstance(counts, CellCounts)]
     return {metric: tuple(pooled(counts.of(metric)).stable for counts in counted) for metric in Metric}

@@ -107,6 +107,14 @@ def why_not_scraped(scrapes: Iterable[float], evaluation: float, length: float) 
     return Uncountable("NoMetrics", f"the last scrape of the gateway's proxies is {age:.0f} s old")
 
 
+def why_not_over(start: float, evaluation: float, length: float) -> Uncountable | None:
+    """NoMetrics if no cell came to its end for three cells: the proxies' samples of that time are not to be had."""
+    age = evaluation - start
+    if age <= 3.0 * length:
+        return None
+    return Uncountable("NoMetrics", f"the last scrapes are there, those of the {age:.0f} s before are not")
+
+
 @dataclass(frozen=True, slots=True)
 class _Counted:
     """Counts of one proxy; no latency where its histogram cannot be used."""

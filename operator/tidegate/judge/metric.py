@@ -94,7 +94,7 @@ class MetricEvidence:
             harm.update(strata, burst, seconds)
             material.update(strata, seconds)
         if for_promotion and noninferiority is not None:
-            noninferiority.update(strata, burst, alike=interval.alike)
+            noninferiority.update(strata, burst, alike=interval.alike, before=self.total.stable)
         return replace(
             self,
             harm=harm,

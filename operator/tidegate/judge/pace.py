@@ -1,7 +1,7 @@
 """Pace: a harm budget sets the candidate's weight, so that a bad one hurts few requests before it is found.
 
 While nothing is known of the candidate, its weight is what would cost no more than the budget if every one of its
-requests failed for as long as it takes to notice. The more of them went well, the more it may have, doubling at most.
+requests failed for as long as it takes to notice. The more of them went well, the more it may have.
 """
 
 import math
@@ -25,6 +25,10 @@ BISECTIONS = 60
 HOUR_SECONDS = 3600.0
 ROUTE_SECONDS = 5.0
 """From a decision to the moment every proxy uses the new weight."""
+RISE_AT_MOST = 4
+"""A weight is followed by one so many times as high, or less."""
+REACTIONS = 2.0
+"""What is bad in a few requests only takes longer to find than what is bad in all of them: so many times, to rise."""
 LOWERED_OVER = 1.5
 """Each decrease blanks the route's timeout of evidence: the weight is lowered only if it is so many times too high."""
 
@@ -122,10 +126,16 @@ class Budget:
         """Weight (parts per million) for a candidate nothing is known of, at `rate` requests a second, over 0."""
         return min(self.first_step, self._weight(rate, stable, excess=1.0))
 
-    def weight(self, rate: float, seen: Stratum) -> int:
-        """Largest weight (parts per million, at least 1) after what was seen of both revisions in the rollout."""
+    def weight(self, rate: float, seen: Stratum, *, caution: float = 1.0) -> int:
+        """Largest weight (parts per million, at least 1) after what was seen of both revisions in the rollout.
+
+        Parameters
+        ----------
+        caution
+            By how much the candidate is taken for worse than it can be by then.
+        """
         own = seen.stable.bad / seen.stable.finished if seen.stable.finished > 0 else 0.0
-        return self._weight(rate, seen.stable, excess=highest_share(seen.candidate) - own)
+        return self._weight(rate, seen.stable, excess=caution * (highest_share(seen.candidate) - own))
 
     def _weight(self, rate: float, stable: Counts, *, excess: float) -> int:
         at_stake = rate * self.reaction_seconds * max(excess, LEAST_EXCESS)
@@ -160,13 +170,18 @@ class Pace:
         known = weight if weight > ENTRY else 0
         return cls(known, known, known, traffic)
 
-    def counted(self, budget: Budget, seen: Stratum, weight: int, *, may_rise: bool, retreats: bool) -> Self:
+    def counted(
+        self, budget: Budget, seen: Stratum, weight: int, *, may_rise: bool, retreats: bool, suspicion: float = 1.0
+    ) -> Self:
         """After an interval was counted at `weight`, and its traffic taken in.
 
         Parameters
         ----------
         seen
             Requests of the whole rollout.
+        suspicion
+            The evidence of harm where it speaks for harm, an e-value of at least 1: what is at stake counts so many
+            times when the weight is to rise.
         may_rise
             Nothing speaks against a higher weight.
         retreats
@@ -189,7 +204,8 @@ class Pace:
         proven = min(after._free, math.floor(LOWERED_OVER * bound))
         if not may_rise:
             return replace(after, weight=min(self.weight, after._free))
-        return replace(after, weight=max(min(2 * weight, bound), proven))
+        risen = budget.weight(rate, seen, caution=REACTIONS * suspicion)
+        return replace(after, weight=max(min(RISE_AT_MOST * weight, risen), proven))
 
     def written(self, weight: int) -> Self:
         """After another weight was written: leave to rise that was not used is void, the new weight is judged first."""

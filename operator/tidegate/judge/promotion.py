@@ -60,9 +60,10 @@ def requests_needed(evidence: MetricEvidence, rules: Rules, *, weight: float, al
     def proven(requests: int) -> bool:
         after = copy(proof)
         expected = _expected(requests, share, weight)
-        return after is None or reaches(
-            after.update([expected], evidence.burst.value, alike=alike), rules.promotion_line
-        )
+        if after is None:
+            return True
+        log_e = after.update([expected], evidence.burst.value, alike=alike, before=stable)
+        return reaches(log_e, rules.promotion_line)
 
     high = 1
     while not proven(high):

@@ -63,6 +63,12 @@ class Evidence:
         found = {metric: evidence.noninferiority for metric, evidence in self.metrics.items()}
         return {metric: proof.log_e for metric, proof in found.items() if proof is not None}
 
+    @property
+    def log_suspicion(self) -> float:
+        """log of the largest evidence of harm by a metric that may matter; 0 where none speaks for harm."""
+        told = [found.harm.log_e for found in self.metrics.values() if reaches(found.material.log_e, 1.0)]
+        return max([0.0, *told])
+
     def log_harm(self, rules: Rules) -> float:
         """log of the weighted mean of the metrics' evidence of harm, those that do not matter as 0."""
         parts = [metric.log_part(rules.harm_line) for metric in self.metrics.values()]

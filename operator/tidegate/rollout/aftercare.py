@@ -14,7 +14,7 @@ from tidegate.rollout.back import undo
 from tidegate.rollout.draft import Draft
 from tidegate.rollout.judging import record, restore, wake_for_next_cell
 from tidegate.rollout.latency import why_not_warm
-from tidegate.rollout.measuring import Measurement, judged_now, rules_of
+from tidegate.rollout.measuring import Measurement, judged_now, note_cells, rules_of
 
 
 def begin_watch(draft: Draft, rollout: RolloutStatus) -> None:
@@ -46,7 +46,7 @@ def look_after(draft: Draft, measured: Measurement | None) -> None:
 def _take_in(draft: Draft, watch: AfterPromotion, measured: Measurement, since: float) -> Verdict | None:
     rules = rules_of(watch.plan.analysis)
     evidence, broken = restore(watch, rules, measured, since), None
-    watch.cell_milliseconds = round(measured.cell_seconds * 1000)
+    note_cells(watch, measured)
     for cell, counts in measured.cells:
         if isinstance(counts, Uncountable):
             evidence = skip_interval(evidence, cell)

@@ -17,7 +17,7 @@ from tidegate.judge.verdict import judge as judge_case
 from tidegate.rollout.capacity import ENTRY, WHOLE
 from tidegate.rollout.draft import Draft
 from tidegate.rollout.latency import latency_of, observe_conditions
-from tidegate.rollout.measuring import Judged, Measurement, cell_seconds, judged_now, next_due, rules_of
+from tidegate.rollout.measuring import Judged, Measurement, cell_seconds, judged_now, next_due, note_cells, rules_of
 from tidegate.rollout.pacing import pace_of, take_in
 from tidegate.rollout.proof import choose_promotion, no_harm_terms
 from tidegate.rollout.steps import held_weight, last_weight_step
@@ -51,10 +51,11 @@ def wake_for_next_cell(draft: Draft, judged: Judged, measured: Measurement | Non
 
 
 def _take_in(draft: Draft, rollout: RolloutStatus, measured: Measurement, since: float) -> None:
-    rules = rules_of(rollout.plan.analysis)
+    rules, first = rules_of(rollout.plan.analysis), rollout.cell_milliseconds is None
     evidence = restore(rollout, rules, measured, since)
-    rollout.cell_milliseconds = round(measured.cell_seconds * 1000)
-    if not rollout.pace:
+    note_cells(rollout, measured)
+    rollout.rise_from_milliseconds = measured.rise_from
+    if first:
         before = Traffic.before(measured.history.get(Metric.Errors, ()), measured.cell_seconds)
         rollout.pace = Pace.at(candidate_weight(draft), before).to_status()
     uncounted = measured.trouble
@@ -97,11 +98,14 @@ def _problems(measured: Measurement) -> str:
 
 def restore(judged: Judged, rules: Rules, measured: Measurement, since: float) -> Evidence:
     """The evidence as recorded, ready for what was counted at the present weight; new at the first measurement."""
-    if not judged.evidence:
+    known = Evidence.from_status(judged.evidence) if judged.evidence else None
+    if known is None or judged.cell_milliseconds is None:
+        # What the user's own queries said counts even while the proxies cannot be asked.
+        failures = known.query_failures if known is not None else {}
         told = replace(rules, client_errors=rules.client_errors and Metric.ClientErrors in measured.metrics)
-        return replace(begin(told, since, measured.history), latency_edge=measured.latency_edge)
-    evidence = Evidence.from_status(judged.evidence)
-    evidence = replace(evidence, latency_edge=measured.latency_edge or evidence.latency_edge)
+        begun = begin(told, since, measured.history)
+        return replace(begun, latency_edge=measured.latency_edge, query_failures=failures)
+    evidence = replace(known, latency_edge=measured.latency_edge or known.latency_edge)
     return change_weight(evidence, since) if evidence.judged_until < since else evidence
 
 
@@ -166,6 +170,7 @@ def _set_pace(draft: Draft, rollout: RolloutStatus, case: Case, requests: Stratu
         weight=candidate_weight(draft),
         may_rise=hold is None and not stays and requests.finished > 0,
         retreats=hold is not None and hold.retreat,
+        suspicion=math.exp(case.evidence.log_suspicion),
     )
 
 

@@ -17,6 +17,10 @@ SETTLE_SECONDS = 1.0
 """From the end of a cell to the moment its last scrape can surely be asked for."""
 
 
+RISE_LEAD_SECONDS = 3.0
+"""From the writing of a weight to the moment it is surely in force: that of the gateway, and a second to get there."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
     """What the metrics said of the cells that are over since the last one judged.
@@ -25,6 +29,11 @@ class Measurement:
     ----------
     cell_seconds
         Length of a cell of the grid.
+    cells_from
+        Start of the first cell at the present weight, Unix time in milliseconds; None where it is not known yet.
+    rise_from
+        Moment (Unix time in milliseconds) from which a higher weight would come in force just before the next scrape;
+        None where that is not known.
     cells
         Oldest first, each with its counts or the reason there are none.
     trouble
@@ -40,6 +49,8 @@ class Measurement:
     """
 
     cell_seconds: float
+    cells_from: int | None = None
+    rise_from: int | None = None
     cells: tuple[tuple[Cell, CellCounts | Uncountable], ...] = ()
     trouble: Uncountable | None = None
     queries: tuple[QueryResult, ...] = ()
@@ -75,6 +86,7 @@ class Judged(Protocol):
     revision: str
     plan: Rollout
     cell_milliseconds: int | None
+    cells_from_milliseconds: int | None
     judged_until: datetime | None
     evidence: dict[str, Any]
 
@@ -94,9 +106,24 @@ def judged_now(status: ModelDeploymentStatus, now: datetime) -> tuple[Judged, fl
     return (rollout, since.timestamp()) if compared and rollout.phase in ("Stepping", "Promoting") else None
 
 
-def grid_of(judged: Judged, since: float, timeout_seconds: int, cell_seconds: float) -> Grid:
-    """Cells at the present weight; after a decrease late time-outs of the higher weight are let pass first."""
-    return Grid(since, cell_seconds, float(timeout_seconds) if judged.late_timeouts else 0.0)
+def counted_from(judged: Judged, since: float, timeout_seconds: int) -> float:
+    """Moment from which requests count at the present weight: after a decrease late time-outs are let pass first."""
+    return since + (float(timeout_seconds) if judged.late_timeouts else 0.0)
+
+
+def cells_from(judged: Judged, counts_from: float) -> float | None:
+    """Start of the first cell at the present weight (Unix seconds) as recorded; None where it is not known yet."""
+    recorded = judged.cells_from_milliseconds
+    # One from before belongs to another weight, or to this one before the gateway lost it.
+    return None if recorded is None or recorded / 1000 < counts_from else recorded / 1000
+
+
+def note_cells(judged: Judged, measured: Measurement) -> None:
+    """Record how long the cells are and where they begin, which nothing unanswered can tell."""
+    if measured.trouble is None:
+        judged.cell_milliseconds = round(measured.cell_seconds * 1000)
+    if measured.cells_from is not None:
+        judged.cells_from_milliseconds = measured.cells_from
 
 
 def judged_until(judged: Judged, since: float) -> float:
@@ -121,6 +148,7 @@ def latency_edge(judged: Judged) -> float | None:
 
 def next_due(judged: Judged, since: float, timeout_seconds: int) -> float:
     """Moment (Unix seconds) at which the next cell can be asked for."""
-    grid = grid_of(judged, since, timeout_seconds, cell_seconds(judged))
-    start = max(judged_until(judged, since), grid.counts_from)
-    return grid.boundary(grid.index_at_or_after(start) + 1) + SETTLE_SECONDS
+    counts_from, length = counted_from(judged, since, timeout_seconds), cell_seconds(judged)
+    grid = Grid(cells_from(judged, counts_from) or counts_from, length, counts_from)
+    index = grid.index_at_or_after(max(judged_until(judged, since), grid.origin))
+    return grid.boundary(index + 1) + SETTLE_SECONDS

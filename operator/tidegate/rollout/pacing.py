@@ -32,6 +32,7 @@ def take_in(
     weight: int,
     may_rise: bool,
     retreats: bool,
+    suspicion: float,
 ) -> None:
     """Record what may follow an interval that was counted at `weight` (parts per million).
 
@@ -41,11 +42,14 @@ def take_in(
         Requests of the whole rollout, the interval included.
     requests, seconds
         Those of the interval, and its length.
+    suspicion
+        Evidence of harm, at least 1.
     """
     before = pace_of(rollout, weight)
     traffic = before.traffic.followed_by(requests.finished, seconds)
     known = Pace(before.weight, before.first, before.held, traffic)
-    rollout.pace = known.counted(budget_of(rollout), seen, weight, may_rise=may_rise, retreats=retreats).to_status()
+    after = known.counted(budget_of(rollout), seen, weight, may_rise=may_rise, retreats=retreats, suspicion=suspicion)
+    rollout.pace = after.to_status()
 
 
 def paced(rollout: RolloutStatus, wanted: int, *, present: int) -> int:

@@ -41,7 +41,7 @@ class Cells(Columns):
         """Sum of the strata: fit for one revision alone, never for comparing the two."""
         return Cells(*(array.sum(axis=0) for array in self._arrays))
 
-    def only(self, runs: Flags) -> "Cells":
+    def only(self, runs: Flags | Ints) -> "Cells":
         """Some of the runs."""
         return Cells(*(array[..., runs] for array in self._arrays))
 

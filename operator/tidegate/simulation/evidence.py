@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Sequence
+from copy import copy
+from typing import Self
 
 import numpy as np
 
@@ -118,30 +120,67 @@ class NonInferiority(Wealth):
     """`tidegate.judge.NonInferiorityEvidence`: good enough to promote."""
 
     def __init__(self, below: float, limit: float | None, runs: int) -> None:
-        relative, absolute = len(noninferiority.ODDS_RATIOS), len(noninferiority.FRACTIONS)
-        start = [-math.log(relative)] * relative
-        if limit is not None:
-            start = [-math.log(2 * relative)] * relative + [-math.log(2 * absolute)] * absolute
-        super().__init__(start, runs)
+        alternatives = len(noninferiority.ODDS_RATIOS) + (0 if limit is None else len(noninferiority.FRACTIONS) + 1)
+        super().__init__([-math.log(alternatives)] * alternatives, runs)
         self._below, self._limit = below, limit
+        self._dealt: Flags = np.zeros(runs, dtype=np.bool_)
 
-    def update(self, cells: Cells, burst: Floats, where: Flags, alike: Flags | None = None) -> None:
-        """Take in one interval in the runs `where` it counts; the relative part only where both were `alike`."""
+    def update(self, cells: Cells, burst: Floats, where: Flags, alike: Flags, before: Cells) -> None:
+        """Take in one interval in the runs `where` it counts, the relative part only where both were `alike`.
+
+        Parameters
+        ----------
+        before
+            Requests of earlier intervals, of shape (runs).
+        """
+        self._deal(cells, where, alike, before)
         growth = np.zeros(self.log_wealth.shape)
-        growth[:, where] = self.growth(cells.only(where), None if alike is None else alike[where]) / burst[where]
+        growth[:, where] = self.growth(cells.only(where), alike[where], before.only(where)) / burst[where]
         self.log_wealth = self.log_wealth + growth
 
-    def growth(self, cells: Cells, alike: Flags | None = None) -> Floats:
+    def _deal(self, cells: Cells, where: Flags, alike: Flags, before: Cells) -> None:
+        """Split the wealth of runs at their first interval."""
+        self.log_wealth = self.dealt(cells, where, alike, before)
+        self._dealt = self._dealt | (where & (cells.pooled.candidate_finished > 0))
+
+    def only(self, runs: Ints) -> Self:
+        """Some of the runs."""
+        some = copy(self)
+        some.log_wealth, some._dealt = self.log_wealth[:, runs], self._dealt[runs]
+        return some
+
+    def dealt(self, cells: Cells, where: Flags, alike: Flags, before: Cells) -> Floats:
+        """Log wealth as it is, or as it would be split with these cells in runs where it is not."""
+        pooled = cells.pooled
+        known = before.stable_finished > 0
+        begins = np.flatnonzero(where & ~self._dealt & known & (pooled.candidate_finished > 0))
+        if not begins.size:
+            return self.log_wealth
+        count, seen = noninferiority.EXPECTED_REQUESTS, before.only(begins)
+        beside = np.rint(count * pooled.stable_finished[begins] / pooled.candidate_finished[begins]).astype(np.int64)
+        share = (seen.stable_bad + 0.5) / (seen.stable_finished + 1.0)
+        finished = [np.full(begins.size, count), beside]
+        bad = [np.rint(requests * share).astype(np.int64) for requests in finished]
+        expected = Cells(finished[0][None], bad[0][None], finished[1][None], bad[1][None])
+        growth = self.growth(expected, alike[begins], seen)
+        others = math.log((1.0 - noninferiority.BOLD) / (len(growth) - 1))
+        log_wealth = self.log_wealth.copy()
+        log_wealth[:, begins] = others
+        log_wealth[growth.argmax(axis=0), begins] = math.log(noninferiority.BOLD)
+        return log_wealth
+
+    def growth(self, cells: Cells, alike: Flags, before: Cells) -> Floats:
         """What log wealth grows by, without bursts."""
-        relative = self._relative(cells)
-        if alike is not None:
-            relative = np.where(alike, relative, 0.0)
+        relative = np.where(alike, self._relative(cells), 0.0)
         if self._limit is None:
             return relative
         pooled = cells.pooled
-        shares = [fraction * self._limit for fraction in noninferiority.FRACTIONS]
-        absolute = [_log_ratio(pooled.candidate_bad, pooled.candidate_finished, q, self._limit) for q in shares]
-        return np.concatenate([relative, np.array(absolute)])
+        bad, finished, limit = pooled.candidate_bad, pooled.candidate_finished, self._limit
+        absolute = [_log_ratio(bad, finished, fraction * limit, limit) for fraction in noninferiority.FRACTIONS]
+        as_stable = (before.stable_bad + 0.5) / (before.stable_finished + 1.0) / limit
+        shares = np.clip(as_stable, *noninferiority.AS_STABLE) * limit
+        told = bad * np.log(shares / limit) + (finished - bad) * (np.log1p(-shares) - math.log1p(-limit))
+        return np.concatenate([relative, np.array([*absolute, told])])
 
     def _relative(self, cells: Cells) -> Floats:
         telling = cells.comparable & (cells.bad > 0)

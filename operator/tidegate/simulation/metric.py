@@ -70,7 +70,7 @@ class MetricEvidence(Columns):
         burst = self.burst.value
         self.harm.update(cells, burst, seconds, where=counted & alike)
         self.material.update(cells, seconds, where=counted & alike)
-        self.noninferiority.update(cells, burst, where=counted & for_promotion, alike=alike)
+        self.noninferiority.update(cells, burst, counted & for_promotion, alike, self.total)
         pooled = cells.pooled
         self.burst.follow(np.where(counted, pooled.stable_finished, 0), pooled.stable_bad)
         self.total = self.total + pooled.where(counted)
@@ -96,3 +96,10 @@ def log_harm(metrics: Iterable[MetricEvidence]) -> Floats:
     with np.errstate(invalid="ignore"):
         found = top + np.log(np.exp(parts - top).sum(axis=0))
     return np.where(top > -math.inf, found, -math.inf)
+
+
+def log_suspicion(metrics: Iterable[MetricEvidence]) -> Floats:
+    """log of the largest evidence of harm by a metric that may matter; 0 where none speaks for harm."""
+    told = [np.where(reaches(metric.material.log_e, 1.0), metric.harm.log_e, 0.0) for metric in metrics]
+    found: Floats = np.maximum(0.0, np.max(told, axis=0))
+    return found

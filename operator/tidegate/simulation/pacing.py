@@ -68,10 +68,10 @@ class Budget:
         """Weight for a candidate nothing is known of."""
         return np.minimum(self.first_step, self._weight(rate, seen, np.ones(len(rate))))
 
-    def weight(self, rate: Floats, seen: Cells) -> Ints:
+    def weight(self, rate: Floats, seen: Cells, caution: Floats | float = 1.0) -> Ints:
         """Largest weight after what was seen of both revisions in the rollout."""
         own = share(seen.stable_bad, seen.stable_finished)
-        return self._weight(rate, seen, highest_share(seen.candidate_finished, seen.candidate_bad) - own)
+        return self._weight(rate, seen, caution * (highest_share(seen.candidate_finished, seen.candidate_bad) - own))
 
     def _weight(self, rate: Floats, seen: Cells, excess: Floats) -> Ints:
         reaction = pace.Budget(self.requests, self.cell_seconds).reaction_seconds
@@ -97,7 +97,9 @@ class Pace(Columns):
         """Weight that needs no further evidence."""
         return np.maximum(self.held, self.first)
 
-    def count(self, budget: Budget, seen: Cells, weight: Ints, *, may_rise: Flags, retreats: Flags) -> None:
+    def count(
+        self, budget: Budget, seen: Cells, weight: Ints, *, may_rise: Flags, retreats: Flags, suspicion: Floats
+    ) -> None:
         """After an interval was counted at `weight`, and its traffic taken in."""
         rate = self.traffic.rate
         unknown, known = (rate > 0.0) & (self.first == 0), (rate > 0.0) & (self.first > 0)
@@ -107,7 +109,8 @@ class Pace(Columns):
         free, bound = np.maximum(held, self.first), budget.weight(rate, seen)
         most = np.floor(pace.LOWERED_OVER * bound).astype(np.int64)
         back, lowered = retreats & (self.weight > self.first), weight > pace.LOWERED_OVER * bound
-        risen = np.maximum(np.minimum(2 * weight, bound), np.minimum(free, most))
+        proven = budget.weight(rate, seen, pace.REACTIONS * suspicion)
+        risen = np.maximum(np.minimum(pace.RISE_AT_MOST * weight, proven), np.minimum(free, most))
         after = np.where(may_rise, risen, np.minimum(self.weight, free))
         down = np.where(back, np.minimum(self.first, first), bound)
         falls = back | lowered

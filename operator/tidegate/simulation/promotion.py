@@ -24,14 +24,18 @@ def requests_needed(metric: MetricEvidence, weight: Floats, where: Flags, alike:
         Runs in which it is compared with stable, too.
     """
     asked = np.flatnonzero(where)
-    wealth, burst, shares = metric.noninferiority.log_wealth[:, asked], metric.burst.value[asked], weight[asked]
+    burst, shares = metric.burst.value[asked], weight[asked]
     own = share(metric.total.stable_bad, metric.total.stable_finished)[asked]
     compared, line = alike[asked], metric.rules.promotion_line
+    seen, proof = metric.total.only(asked), metric.noninferiority.only(asked)
 
     def proven(requests: Ints, runs: Ints) -> Flags:
         cells = _expected(requests, own[runs], shares[runs])
-        growth = metric.noninferiority.growth(cells, compared[runs])
-        return reaches(log_sum(wealth[:, runs] + growth / burst[runs]), line)
+        everywhere = np.ones(len(runs), dtype=np.bool_)
+        some, before = proof.only(runs), seen.only(runs)
+        wealth = some.dealt(cells, everywhere, compared[runs], before)
+        growth = some.growth(cells, compared[runs], before)
+        return reaches(log_sum(wealth + growth / burst[runs]), line)
 
     needed = np.zeros(len(weight))
     needed[asked] = _first(proven, len(asked))

@@ -8,9 +8,11 @@ from tidegate.judge.pace import HOUR_SECONDS
 from tidegate.judge.rules import Metric
 from tidegate.rollout.capacity import ENTRY, WHOLE
 from tidegate.rollout.judging import SHARE_LEAST_EXPECTED, SHARE_SIGMAS, SHARE_TOLERANCE
+from tidegate.rollout.measuring import RISE_LEAD_SECONDS
 from tidegate.rollout.proof import KNOWN_REQUESTS, KNOWN_SECONDS
 from tidegate.simulation.arrays import Flags, Floats, Ints
 from tidegate.simulation.cells import Cells
+from tidegate.simulation.metric import log_suspicion
 from tidegate.simulation.plan import Plan, StepKind
 from tidegate.simulation.promotion import requests_needed
 from tidegate.simulation.results import Outcome, Recorder, Results
@@ -86,6 +88,7 @@ class Rollouts:
         self._run_clocks(found, requests, at_last)
         self._set_pace(found, requests)
         self._choose_promotion(at_last)
+        state.rise_from = state.next_scrape(plan, state.now + RISE_LEAD_SECONDS) - RISE_LEAD_SECONDS
         state.hold, state.retreated = found.holds, found.holds & (found.retreats | state.retreated)
         promote = promotes(state, found, at_last, self.terms)
         state.cell_start = state.cell_start + plan.cell_seconds
@@ -129,7 +132,14 @@ class Rollouts:
         may_rise = found.none & ~late & ~state.share_trouble & (requests.finished > 0)
         state.pace.traffic.follow(requests.finished, self.plan.cell_seconds)
         total = state.metrics[Metric.Errors].total
-        state.pace.count(self.plan.budget, total, state.weight, may_rise=may_rise, retreats=found.retreats)
+        state.pace.count(
+            self.plan.budget,
+            total,
+            state.weight,
+            may_rise=may_rise,
+            retreats=found.retreats,
+            suspicion=np.exp(log_suspicion(state.metrics.values())),
+        )
 
     def _at_last_weight(self) -> Flags:
         state, plan = self.state, self.plan
@@ -170,19 +180,20 @@ class Rollouts:
         """Hold this step's weight and go on once nothing is missing."""
         state, plan = self.state, self.plan
         target = self._hold_weight(where)
-        changes = where & (target != state.weight)
+        waits = where & (target > state.weight) & (state.rise_from > state.now)
+        changes = where & (target != state.weight) & ~waits
         state.write(plan, target, changes)
         self.recorder.weights(state, changes)
         in_steps = state.step < plan.steps
         self.recorder.end(state, where & ~in_steps & promote, Outcome.Promoted)
         done = self._step_done()
         state.paused = np.where(where & in_steps, (plan.kind[state.step] == StepKind.Pause) & ~done, state.paused)
-        there = where & ~changes & (state.in_force <= state.now)
+        there = where & ~changes & ~waits & (state.in_force <= state.now)
         advances = there & in_steps & done & ~state.hold & ~state.share_trouble
         state.step = state.step + advances
         state.step_since = np.where(advances, state.now, state.step_since)
         state.step_judged = np.where(advances, 0.0, state.step_judged)
-        self._wake_later(where)
+        self._wake_later(where, waits)
         late = where & (state.judged >= plan.analysis.max_seconds)
         self.recorder.end(state, late, Outcome.Inconclusive)
         if advances.any():
@@ -208,12 +219,12 @@ class Rollouts:
         judged = (state.step_judged > 0.0) & (state.step_judged >= seconds)
         return np.where(paused, state.step_since + seconds <= state.now, judged)
 
-    def _wake_later(self, where: Flags) -> None:
-        """Another pass is due when the weight comes in force, or when a pause ends."""
+    def _wake_later(self, where: Flags, waits: Flags) -> None:
+        """Another pass is due when the weight may rise or comes in force, or when a pause ends."""
         state, plan = self.state, self.plan
         paused = (state.step < plan.steps) & (plan.kind[state.step] == StepKind.Pause)
         ends = np.where(paused, state.step_since + plan.seconds[state.step], -math.inf)
-        moments = np.array([state.in_force, ends])
+        moments = np.array([state.in_force, ends, np.where(waits, state.rise_from, -math.inf)])
         wake = np.where(moments > state.now, moments, math.inf).min(axis=0)
         state.wake = np.where(where, wake, state.wake)
 

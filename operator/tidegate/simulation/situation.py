@@ -38,6 +38,8 @@ class Situation:
         Pods of stable; the candidate gets as many as its weight needs.
     scrape_seconds
         Between two scrapes of the gateway's proxies.
+    scrape_phase
+        From the candidate's entry into the route to a scrape, in seconds; None: another in every run.
     burst
         Mean size of the groups in which failures come; 1 for independent ones.
     latency
@@ -49,6 +51,7 @@ class Situation:
     candidate_error_rate: float = 0.0
     replicas: int = 2
     scrape_seconds: float = 5.0
+    scrape_phase: float | None = None
     burst: float = 1.0
     latency: Latency | None = None
 

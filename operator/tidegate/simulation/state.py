@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tidegate.judge.grid import ON_THE_GRID
+from tidegate.judge.grid import ON_THE_GRID, SCRAPE_JITTER
 from tidegate.judge.pace import ROUTE_SECONDS, WHOLE
 from tidegate.rollout.capacity import ENTRY
 from tidegate.rollout.measuring import SETTLE_SECONDS as COUNTED_AFTER
@@ -31,9 +31,9 @@ class State(Columns):
             return np.zeros(runs, dtype=np.bool_)
 
         self.number: Ints = np.arange(runs)
-        self.scrape_phase = random.uniform(0.0, plan.situation.scrape_seconds, runs)
+        self.scrape_phase = _scrape_phase(plan, random, runs)
         self.now, self.wake = none(), none()
-        self.in_force, self.counts_from, self.cell_start = none(), none(), none()
+        self.in_force, self.counts_from, self.cell_start, self.rise_from = none(), none(), none(), none()
         self.weight, self.step, self.step_since = no_count() + ENTRY, no_count(), none()
         self.pods, self.pods_ready = no_count() + plan.first_pods, none()
         self.judged, self.step_judged, self.bake, self.bake_requests = none(), none(), none(), no_count()
@@ -95,10 +95,11 @@ class State(Columns):
 
     def _begin_weight(self, plan: Plan, where: Flags, blank_seconds: Floats) -> None:
         in_force = self.now + SETTLE_SECONDS
-        cells = np.ceil(blank_seconds / plan.cell_seconds - ON_THE_GRID)
+        scraped = self.next_scrape(plan, in_force + blank_seconds)
+        first = np.ceil(np.round((scraped + SCRAPE_JITTER * plan.cell_seconds) * 1000.0, 3)) / 1000.0
         self.in_force = np.where(where, in_force, self.in_force)
         self.counts_from = np.where(where, in_force + blank_seconds, self.counts_from)
-        self.cell_start = np.where(where, in_force + cells * plan.cell_seconds, self.cell_start)
+        self.cell_start = np.where(where, first, self.cell_start)
         self.at_weight_finished = np.where(where, 0, self.at_weight_finished)
         self.at_weight_candidate = np.where(where, 0, self.at_weight_candidate)
         self.idle = np.where(where, 0.0, self.idle)
@@ -119,6 +120,19 @@ class State(Columns):
         end = self._scrape(self.cell_start + plan.cell_seconds, period, np.floor)
         return np.maximum(0.0, end - np.where(last >= self.counts_from, last, first))
 
+    def next_scrape(self, plan: Plan, moment: Floats) -> Floats:
+        """The first scrape at or after a moment."""
+        return self._scrape(moment, plan.situation.scrape_seconds, np.ceil)
+
     def _scrape(self, moment: Floats, period: float, rounding: "np.ufunc") -> Floats:
-        found: Floats = self.scrape_phase + period * rounding((moment - self.scrape_phase) / period)
+        slack = -ON_THE_GRID if rounding is np.ceil else ON_THE_GRID
+        found: Floats = self.scrape_phase + period * rounding((moment - self.scrape_phase) / period + slack)
         return found
+
+
+def _scrape_phase(plan: Plan, random: np.random.Generator, runs: int) -> Floats:
+    """Moment of a scrape in every run, in whole milliseconds as Prometheus has them."""
+    given = plan.situation.scrape_phase
+    drawn = random.uniform(0.0, plan.situation.scrape_seconds, runs)
+    phases: Floats = np.floor((drawn if given is None else np.full(runs, given)) * 1000.0) / 1000.0
+    return phases

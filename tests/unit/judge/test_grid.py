@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.judge.builders import FEW_EXAMPLES
-from tidegate.judge.grid import Cell, Grid, complete_cells, interval_length
+from tidegate.judge.grid import Cell, Grid, complete_cells, first_boundary, interval_length, next_scrape
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,54 @@ def test_s40_cells_follow_the_scrapes_not_the_clock(
 
 
 def test_cells_after_a_decrease_wait_for_late_time_outs() -> None:
-    cells = complete_cells(Grid(100.0, 10.0, blank_seconds=25.0), 100.0, 160.0, EVERY_5)
+    cells = complete_cells(Grid(130.0, 10.0, counts_from=125.0), 100.0, 160.0, EVERY_5)
     assert bounds(cells) == [(130, 140), (140, 150), (150, 160)]
     assert {cell.counts_from for cell in cells} == {125.0}
+
+
+@pytest.mark.parametrize(
+    ("scrapes", "begins"),
+    [
+        ([EVERY_5], 105.1),
+        ([[*EVERY_5, 102.3]], 102.4),
+        ([EVERY_5, [moment + 3.2 for moment in EVERY_5]], 105.1),
+        ([[moment + 1.0 for moment in EVERY_5], [moment + 3.2 for moment in EVERY_5]], 103.3),
+        ([[98.0, 111.0, 118.0]], 100.2),
+        ([[98.0], EVERY_5], 105.1),
+        ([[80.0, 104.0, 114.0]], 100.2),
+        ([[104.0, 109.0]], 100.2),
+        ([], 100.2),
+    ],
+    ids=[
+        "the first scrape",
+        "the first of several",
+        "the last proxy's",
+        "whichever that is",
+        "one that comes too late is not waited for",
+        "nor one that is gone",
+        "nor one that was not scraped for long",
+        "nor one that is new",
+        "nothing to wait for",
+    ],
+)
+def test_cells_begin_with_a_scrape_of_every_proxy(scrapes: list[list[float]], begins: float) -> None:
+    assert first_boundary([sorted(times) for times in scrapes], 100.1, 10.0) == begins
+
+
+@pytest.mark.parametrize(
+    ("scrapes", "due"),
+    [
+        ([[95.0, 100.0]], 105.0),
+        ([[94.0, 99.0]], 104.0),
+        ([[94.0, 99.0], [80.0, 95.0]], 104.0),
+        ([[70.0, 85.0], [99.0]], 115.0),
+        ([[98.0, 103.0]], 103.0),
+        ([[99.0], []], None),
+    ],
+    ids=["in step", "on its way", "whichever is first", "one scrape tells nothing", "has been", "unknown"],
+)
+def test_the_next_scrape_comes_as_the_last_ones_did(scrapes: list[list[float]], due: float | None) -> None:
+    assert next_scrape(scrapes, 101.0) == due
 
 
 def test_judged_time_of_a_long_cell_is_one_length() -> None:

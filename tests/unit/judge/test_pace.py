@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.judge.builders import FEW_EXAMPLES, stratum
-from tidegate.judge.pace import ENTRY, LOWERED_OVER, WHOLE, Budget, Pace, Traffic, highest_share
+from tidegate.judge.pace import (
+    ENTRY,
+    LOWERED_OVER,
+    REACTIONS,
+    RISE_AT_MOST,
+    WHOLE,
+    Budget,
+    Pace,
+    Traffic,
+    highest_share,
+)
 from tidegate.judge.strata import EMPTY, NO_REQUESTS, Counts, Stratum
 
 BUDGET = Budget(20.0, 15.0)
@@ -109,12 +119,12 @@ paces = st.builds(pace, shares, shares, shares, rates)
 
 
 @given(paces, strata, shares, st.booleans(), st.booleans())
-def test_one_rise_doubles_at_most_unless_it_returns(
+def test_one_rise_is_to_four_times_at_most_unless_it_returns(
     before: Pace, seen: Stratum, weight: int, may_rise: bool, retreats: bool
 ) -> None:
     after = before.counted(BUDGET, seen, weight, may_rise=may_rise, retreats=retreats)
     free = max(before.held, before.first, weight)
-    assert after.weight <= max(2 * weight, free)
+    assert after.weight <= max(RISE_AT_MOST * weight, free)
     assert after.weight >= 1
     if not may_rise:
         assert after.weight <= max(free, BUDGET.weight(before.traffic.rate, seen))
@@ -127,7 +137,18 @@ def test_what_it_rises_to_is_within_the_budget(before: Pace, seen: Stratum, weig
     after = before.counted(BUDGET, seen, weight, may_rise=True, retreats=False)
     assert after.weight <= LOWERED_OVER * bound
     if after.weight > max(before.held, before.first, weight):
-        assert after.weight <= bound
+        assert after.weight <= BUDGET.weight(before.traffic.rate, seen, caution=REACTIONS) <= bound
+
+
+@given(paces, strata, shares, st.floats(1.0, 100.0), st.floats(1.0, 100.0))
+def test_the_more_speaks_for_harm_the_less_it_rises(
+    before: Pace, seen: Stratum, weight: int, first: float, second: float
+) -> None:
+    less, more = (
+        before.counted(BUDGET, seen, weight, may_rise=True, retreats=False, suspicion=suspicion)
+        for suspicion in sorted((first, second))
+    )
+    assert more.weight <= less.weight
 
 
 @given(paces, strata, shares, st.booleans())
@@ -157,35 +178,35 @@ def test_the_first_weight_is_at_most_the_plans() -> None:
 
 def test_an_interval_of_a_weight_that_was_just_taken_back_does_not_bring_it_again() -> None:
     retreated = pace(400_000, 14_285, 400_000).counted(BUDGET, CLEAN, 400_000, may_rise=False, retreats=True)
-    assert retreated.counted(BUDGET, CLEAN, 400_000, may_rise=True, retreats=False).weight == 28_570
+    assert retreated.counted(BUDGET, CLEAN, 400_000, may_rise=True, retreats=False).weight == 4 * 14_285
 
 
 CLEAN = stratum((100_000, 0), (100_000, 0))
 
 
-def test_a_clean_candidate_doubles_each_time_it_was_judged() -> None:
+def test_a_clean_candidate_has_four_times_as_much_each_time_it_was_judged() -> None:
     now, weights = pace(14_285, 14_285), []
-    for _ in range(6):
+    for _ in range(4):
         weights.append(now.weight)
         now = now.counted(BUDGET, CLEAN, now.weight, may_rise=True, retreats=False)
-    assert weights == [14_285, 28_570, 57_140, 114_280, 228_560, 457_120]
+    assert weights == [14_285, 57_140, 228_560, 914_240]
 
 
 def test_leave_to_rise_is_void_once_another_weight_was_written() -> None:
     risen = pace(50_000, 14_285, 50_000).counted(BUDGET, CLEAN, 50_000, may_rise=True, retreats=False)
-    assert risen.weight == 100_000
+    assert risen.weight == 200_000
     assert risen.written(30_000).weight == 50_000
     assert risen.written(70_000).weight == 70_000
 
 
 def test_returning_after_a_loss_of_capacity_is_free_and_after_a_retreat_is_not() -> None:
-    lowered = pace(400_000, 14_285, 400_000).written(100_000)
-    assert lowered.counted(BUDGET, CLEAN, 100_000, may_rise=True, retreats=False).weight == 400_000
+    lowered = pace(400_000, 14_285, 400_000).written(10_000)
+    assert lowered.counted(BUDGET, CLEAN, 10_000, may_rise=True, retreats=False).weight == 400_000
     retreated = pace(400_000, 14_285, 400_000).counted(BUDGET, CLEAN, 400_000, may_rise=False, retreats=True)
     assert retreated.weight == 14_285
     again = retreated.counted(BUDGET, CLEAN, 14_285, may_rise=False, retreats=True)
     assert again.weight == 14_285
-    assert again.counted(BUDGET, CLEAN, 14_285, may_rise=True, retreats=False).weight == 28_570
+    assert again.counted(BUDGET, CLEAN, 14_285, may_rise=True, retreats=False).weight == 4 * 14_285
 
 
 def test_more_traffic_than_ever_lowers_even_the_first_weight() -> None:

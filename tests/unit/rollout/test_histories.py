@@ -13,6 +13,7 @@ from tests.unit.rollout.world import NAME, PLENTY, Traffic, World, spec_of
 from tidegate.api.names import LETTERS, REQUEST_VERBS, Letter
 from tidegate.api.status import ModelDeploymentStatus, RolloutStatus
 from tidegate.judge.counts import CellCounts, Uncountable
+from tidegate.judge.pace import RISE_AT_MOST
 from tidegate.judge.strata import pooled
 from tidegate.rollout.capacity import ENTRY, WHOLE, share
 from tidegate.rollout.measuring import Measurement
@@ -363,7 +364,7 @@ def check_rise(before: ModelDeploymentStatus, after: ModelDeploymentStatus, worl
 
 
 def check_pace(before: ModelDeploymentStatus, after: ModelDeploymentStatus, world: History) -> None:
-    """No rise that was not judged, none to more than twice what was judged, none while anything holds."""
+    """No rise that was not judged, none to more than so many times what was judged, none while anything holds."""
     old, new = before.rollout, after.rollout
     if old is None or new is None or old.id != new.id or (old.phase, new.phase) != ("Stepping", "Stepping"):
         return
@@ -372,7 +373,7 @@ def check_pace(before: ModelDeploymentStatus, after: ModelDeploymentStatus, worl
         world.proven, world.counted_at = min(world.proven, world.most_first), 0
     if now > max(then, ENTRY):
         free = max(world.proven, min(world.most_first, first_weight(old.plan)))
-        assert now <= free or (world.counted_at == then and now <= 2 * then), f"{then} rose to {now}"
+        assert now <= free or (world.counted_at == then and now <= RISE_AT_MOST * then), f"{then} rose to {now}"
         assert new.hold is None or now <= min(world.most_first, first_weight(old.plan)), f"rose at {new.hold}"
     if now != then:
         world.counted_at = 0
@@ -518,7 +519,7 @@ def begin_at(beginning: str, load_seconds: int) -> History:
         "first weight": lambda: world.weight_of(candidate) == 50_000,
         "last weight": lambda: world.weight_of(candidate) == 500_000,
         "ramp": lambda: world.weight_of(candidate) == 16_000,
-        "ramp half way": lambda: world.weight_of(candidate) == 128_000,
+        "ramp half way": lambda: 100_000 <= world.weight_of(candidate) < 500_000,
         "ramp last": lambda: world.weight_of(candidate) == 500_000,
         "timed": lambda: world.weight_of(candidate) == 500_000,
         "without proof": lambda: world.weight_of(candidate) == 500_000,

@@ -8,17 +8,18 @@ import pytest
 from tests.unit.rollout.world import PLENTY, World, serving, spec_of
 from tidegate.judge.state import Evidence
 
-RAMP = [{"ramp": {}}]
 LATENCY = {"boundMilliseconds": 250}
 WARM = {"warmupSeconds": 20}
 
 
-def ramping(rate: float = 50.0, **analysis: Any) -> tuple[World, str, str]:
+def ramping(rate: float = 50.0, most: int = 50, **analysis: Any) -> tuple[World, str, str]:
     """A world in which a second revision comes by the default plan; names of stable and of the candidate."""
     world = serving()
     world.traffic.rate = rate
     statistics = {**WARM, **analysis.pop("statistics", {})}
-    candidate = world.apply(spec_of("2", steps=RAMP, analysis={"statistics": statistics, **analysis}))
+    candidate = world.apply(
+        spec_of("2", steps=[{"ramp": {"maxPercent": most}}], analysis={"statistics": statistics, **analysis})
+    )
     assert world.status.stable is not None
     return world, world.status.stable, candidate
 
@@ -49,10 +50,10 @@ def test_s07_a_slow_candidate_that_cannot_be_compared_is_held_told_of_and_taken_
     world.traffic.slow = {candidate: 0.3, stable: 0.002}
     world.run_until(lambda world: held(world) == "AboveLimit")
     world.pass_time(1700)
-    assert (stalled(world)[0], world.weight_of(candidate)) == ("False", 16_000)
+    assert (stalled(world)[0], world.weight_of(candidate)) == ("False", 24_000)
     world.pass_time(200)
     assert stalled(world) == ("True", "AboveLimit")
-    assert (world.weight_of(candidate), world.status.rejected) == (16_000, [])
+    assert (world.weight_of(candidate), world.status.rejected) == (24_000, [])
     world.annotate("abort", f"{candidate}/too-slow")
     world.run_until(lambda world: world.status.rollout is None)
     assert stalled(world) == ("True", "RolledBack")
@@ -87,7 +88,7 @@ def test_s07_where_latency_is_compared_both_over_the_limit_keep_the_weight() -> 
 
 
 def test_s07_what_is_slow_only_under_load_and_cannot_be_compared_comes_to_its_deadline() -> None:
-    world, _, candidate = ramping(latency=LATENCY, maxSeconds=400)
+    world, _, candidate = ramping(most=30, latency=LATENCY, maxSeconds=400)
     for _ in world.run(3600):
         world.traffic.slow = {candidate: 0.3} if world.weight_of(candidate) > 100_000 else {}
         if world.condition("Ready")[1] == "Paused":
@@ -132,17 +133,17 @@ def test_a_ramp_does_not_rise_once_its_time_is_up() -> None:
 @pytest.mark.parametrize("how", ["suspend", "pause"])
 def test_a_ramp_stays_where_a_person_keeps_it_and_goes_on_from_there(how: str) -> None:
     world, _, candidate = ramping()
-    world.run_until(lambda world: world.weight_of(candidate) == 64_000)
+    world.run_until(lambda world: world.weight_of(candidate) == 46_316)
     if how == "suspend":
         world.apply(world.spec.model_copy(update={"suspend": True}))
     else:
         world.annotate("pause", f"{candidate}/1")
     world.pass_time(300)
-    assert world.weight_of(candidate) == 64_000
+    assert world.weight_of(candidate) == 46_316
     if how == "suspend":
         world.apply(world.spec.model_copy(update={"suspend": False}))
     else:
         world.annotate("resume", f"{candidate}/2")
-    world.run_until(lambda world: world.weight_of(candidate) > 64_000)
-    assert world.weight_of(candidate) == 128_000
+    world.run_until(lambda world: world.weight_of(candidate) > 46_316)
+    assert world.weight_of(candidate) == 185_264
     world.run_until(lambda world: world.status.stable == candidate)

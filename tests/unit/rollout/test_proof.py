@@ -57,7 +57,7 @@ def test_where_the_traffic_can_prove_it_proof_is_asked_for() -> None:
     world, candidate = rollout_at(40.0)
     assert ended(world, candidate, within=1200)[0] == "NonInferior"
     (told,) = chosen(world)
-    assert "NonInferior: promoted on proof; proof takes about 2" in told
+    assert "NonInferior: promoted on proof; proof takes about 1" in told
     assert "at 40 requests/s" in told
 
 

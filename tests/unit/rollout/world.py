@@ -11,17 +11,19 @@ from tidegate.api.spec import ModelDeploymentSpec
 from tidegate.api.status import ModelDeploymentStatus
 from tidegate.judge import Counts, Stratum
 from tidegate.judge.counts import CellCounts, Problem, Uncountable
-from tidegate.judge.grid import Cell
+from tidegate.judge.grid import Cell, Grid, first_boundary, next_scrape
 from tidegate.judge.queries import QueryResult
 from tidegate.judge.rules import Metric
 from tidegate.manifests.children import children
 from tidegate.manifests.metadata import Owner
 from tidegate.rollout import Event, Resource, plan
 from tidegate.rollout.measuring import (
+    RISE_LEAD_SECONDS,
     SETTLE_SECONDS,
     Measurement,
     cell_seconds,
-    grid_of,
+    cells_from,
+    counted_from,
     judged_now,
     judged_until,
     next_due,
@@ -30,6 +32,7 @@ from tidegate.rollout.observation import Observation, Pod, Route
 from tidegate.rollout.traffic import slot_to_be_drained
 
 NAME = "filetype"
+SCRAPE_SECONDS = 5.0
 PLENTY = 1_000_000
 """A harm budget that no traffic here exceeds."""
 
@@ -98,6 +101,8 @@ class World:
     missing_config_map: str = ""
     templates: dict[str, dict[str, Any]] = field(default_factory=dict)
     quiet: bool | None = True
+    scraped_at: float | None = None
+    """Moment of one scrape, the others every `SCRAPE_SECONDS`; None for a proxy that is scraped all the time."""
     _selected: dict[str, str | None] = field(default_factory=dict)
     _weights: dict[Letter, int] | None = None
     _deployments: dict[str, int] = field(default_factory=dict)
@@ -197,19 +202,42 @@ class World:
         if self.gateway_trouble:
             trouble = Uncountable("GatewayNotSupported", self.gateway_trouble)
             return Measurement(cell_seconds=length, trouble=trouble, queries=self.queries)
-        grid = grid_of(judged, since, timeout, length)
-        index = grid.index_at_or_after(max(judged_until(judged, since), grid.counts_from))
+        counts_from = counted_from(judged, since, timeout)
+        begins = cells_from(judged, counts_from) or self._first_boundary(counts_from, length)
+        grid = Grid(begins, length, counts_from)
+        index = grid.index_at_or_after(max(judged_until(judged, since), begins))
         cells = []
         while grid.boundary(index + 1) <= evaluation:
-            cell = Cell(grid.boundary(index), grid.boundary(index + 1), length, grid.counts_from)
+            cell = grid.cell(grid.boundary(index), grid.boundary(index + 1))
             strata = {metric: (self._stratum(judged.revision, cell, metric),) for metric in Metric}
             in_flight = judged.revision in self.traffic.hanging
             cells.append((cell, CellCounts(strata[Metric.Errors], self.problems, strata, in_flight)))
             index += 1
         edge = judged.plan.analysis.latency.bound_milliseconds if judged.plan.analysis.latency else None
         return Measurement(
-            cell_seconds=length, cells=tuple(cells), queries=self.queries, metrics=self.told, latency_edge=edge
+            cell_seconds=length,
+            cells_from=round(begins * 1000),
+            rise_from=self._rise_from(),
+            cells=tuple(cells),
+            queries=self.queries if cells else (),
+            metrics=self.told,
+            latency_edge=edge,
         )
+
+    def _rise_from(self) -> int | None:
+        if self.scraped_at is None:
+            return None
+        moment = self.now.timestamp() + RISE_LEAD_SECONDS
+        last = self.scraped_at + SCRAPE_SECONDS * math.floor((self.now.timestamp() - self.scraped_at) / SCRAPE_SECONDS)
+        scrape = next_scrape([[last - SCRAPE_SECONDS, last]], moment)
+        return None if scrape is None else round((scrape - RISE_LEAD_SECONDS) * 1000)
+
+    def _first_boundary(self, counts_from: float, length: float) -> float:
+        if self.scraped_at is None:
+            return math.ceil(round(counts_from * 1000, 3)) / 1000
+        before = math.ceil((counts_from - self.scraped_at) / SCRAPE_SECONDS) - 1
+        scrapes = [self.scraped_at + SCRAPE_SECONDS * (before + number) for number in range(3)]
+        return first_boundary([scrapes], counts_from, length)
 
     def _stratum(self, candidate: str, cell: Cell, metric: Metric) -> Stratum:
         share = self.weight_of(candidate) / 1_000_000
@@ -259,15 +287,17 @@ class World:
         raise AssertionError(f"the planner does not come to rest; status: {self.status}")
 
     def run(self, seconds: float) -> Iterator["World"]:
-        """Let time pass second by second; yields after each.
+        """Let time pass second by second, or to the moment at which it is to be woken; yields after each.
 
         The planner is called only where a cluster would call it: something it sees changed, or it asked to be woken.
         """
-        for _ in range(int(seconds)):
+        end = self.now + timedelta(seconds=int(seconds))
+        while self.now < end:
             if self._due():
                 self.settle()
             yield self
-            self.now += timedelta(seconds=1)
+            following, wake = self.now + timedelta(seconds=1), self._wake_at
+            self.now = wake if wake is not None and self.now < wake < following else following
 
     def _due(self) -> bool:
         seen = repr((self.generation, self.annotations, self.seen()))

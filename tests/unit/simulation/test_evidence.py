@@ -96,12 +96,16 @@ def test_the_users_limit_is_the_judges(name: str) -> None:
 @pytest.mark.parametrize("phi", [1.0, 3.7])
 def test_proof_for_promotion_is_the_judges(name: str, limit: float | None, phi: float) -> None:
     twin, burst = NonInferiority(2.0, limit, RUNS), np.linspace(1.0, phi, RUNS)
+    alike = np.arange(RUNS) % 4 > 0
+    finished = np.array([0, 900, 4000])[np.arange(RUNS) % 3]
+    before = Cells(finished * 0, finished * 0, finished, finished // 30)
+    stable = [Counts(int(n), int(n) // 30) for n in finished]
     assert_same(
         stream(name, 2),
         twin,
-        lambda interval: twin.update(interval, burst, EVERYWHERE),
+        lambda interval: twin.update(interval, burst, EVERYWHERE, alike, before),
         lambda: NonInferiorityEvidence(2.0, limit),
-        lambda one, strata, run: one.update(strata, float(burst[run])),
+        lambda one, strata, run: one.update(strata, float(burst[run]), alike=bool(alike[run]), before=stable[run]),
     )
 
 
@@ -113,7 +117,7 @@ def test_runs_an_interval_does_not_count_in_keep_their_evidence() -> None:
     harm.update(interval, np.ones(RUNS), SECONDS, where=some)
     material.update(interval, SECONDS, where=some)
     above.update(interval, where=some)
-    proof.update(interval, np.ones(RUNS), where=some)
+    proof.update(interval, np.ones(RUNS), some, EVERYWHERE, Cells.none(RUNS))
     for twin, log_e in zip(twins, before, strict=True):
         assert (twin.log_e[~some] == log_e[~some]).all()
         assert (twin.log_e[some] != log_e[some]).any()

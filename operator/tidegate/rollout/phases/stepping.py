@@ -1,5 +1,7 @@
 """Phase Stepping: one step after the other, each weight judged before the next."""
 
+from datetime import UTC, datetime
+
 from tidegate.judge.verdict import Kind
 from tidegate.rollout.capacity import ENTRY, candidate_size
 from tidegate.rollout.draft import Draft
@@ -63,7 +65,9 @@ def _hold_weight(draft: Draft) -> bool:
     if draft.ready(draft.status.stable) == 0:
         return False
     target = min(allowed_by_pace, allowed_weight(draft))
-    if target > candidate_weight(draft) and _pods_are_coming(draft, candidate_size(allowed_by_pace, stable_pods)):
+    if target > candidate_weight(draft) and (
+        _pods_are_coming(draft, candidate_size(allowed_by_pace, stable_pods)) or _scrape_is_far(draft)
+    ):
         return False
     return move_towards(draft, target)
 
@@ -86,6 +90,18 @@ def _pods_are_coming(draft: Draft, needed: int) -> bool:
     rollout = draft.status.rollout
     assert rollout is not None
     return draft.ready(rollout.revision) < needed and not lacks_room(draft)
+
+
+def _scrape_is_far(draft: Draft) -> bool:
+    """Nothing counts at a weight before the first scrape that finds it in force: it need not be there long before."""
+    rollout = draft.status.rollout
+    assert rollout is not None
+    if rollout.rise_from_milliseconds is None:
+        return False
+    rise_from = datetime.fromtimestamp(rollout.rise_from_milliseconds / 1000, UTC)
+    if rise_from > draft.now:
+        draft.wake_at(rise_from)
+    return rise_from > draft.now
 
 
 def _finish_step(draft: Draft, in_force: bool) -> None:
