@@ -27,7 +27,7 @@ ROUTE_SECONDS = 5.0
 """From a decision to the moment every proxy uses the new weight."""
 RISE_AT_MOST = 4
 """A weight is followed by one so many times as high, or less."""
-REACTIONS = 2.0
+REACTIONS = 1.5
 """What is bad in a few requests only takes longer to find than what is bad in all of them: so many times, to rise."""
 LOWERED_OVER = 1.5
 """Each decrease blanks the route's timeout of evidence: the weight is lowered only if it is so many times too high."""

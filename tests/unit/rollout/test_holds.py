@@ -133,17 +133,17 @@ def test_a_ramp_does_not_rise_once_its_time_is_up() -> None:
 @pytest.mark.parametrize("how", ["suspend", "pause"])
 def test_a_ramp_stays_where_a_person_keeps_it_and_goes_on_from_there(how: str) -> None:
     world, _, candidate = ramping()
-    world.run_until(lambda world: world.weight_of(candidate) == 46_316)
+    world.run_until(lambda world: world.weight_of(candidate) == 61_754)
     if how == "suspend":
         world.apply(world.spec.model_copy(update={"suspend": True}))
     else:
         world.annotate("pause", f"{candidate}/1")
     world.pass_time(300)
-    assert world.weight_of(candidate) == 46_316
+    assert world.weight_of(candidate) == 61_754
     if how == "suspend":
         world.apply(world.spec.model_copy(update={"suspend": False}))
     else:
         world.annotate("resume", f"{candidate}/2")
-    world.run_until(lambda world: world.weight_of(candidate) > 46_316)
-    assert world.weight_of(candidate) == 185_264
+    world.run_until(lambda world: world.weight_of(candidate) > 61_754)
+    assert world.weight_of(candidate) == 247_016
     world.run_until(lambda world: world.status.stable == candidate)

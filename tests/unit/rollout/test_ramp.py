@@ -38,7 +38,7 @@ def test_s15_undo_needs_no_pace_either() -> None:
 
 def test_s12_the_spec_goes_back_to_stable_in_the_middle_of_a_ramp() -> None:
     world, first, second = ramping()
-    world.run_until(lambda world: world.weight_of(second) == 102_582)
+    world.run_until(lambda world: world.weight_of(second) == 73_457)
     world.apply(spec_of("1", steps=RAMP))
     assert world.run_until(lambda world: world.weight_of(second) <= 1) < 2
     world.run_until(lambda world: world.status.rollout is None)
@@ -54,7 +54,7 @@ def test_a_promoted_revision_that_fails_is_taken_back_after_a_ramp_too() -> None
 
 def test_s32_status_lost_in_the_middle_of_a_ramp_takes_the_candidate_out() -> None:
     world, first, second = ramping()
-    world.run_until(lambda world: world.weight_of(second) == 102_582)
+    world.run_until(lambda world: world.weight_of(second) == 73_457)
     world.status = ModelDeploymentStatus()
     world.run_until(lambda world: world.condition("Stalled") == ("True", "Adopted"))
     assert (world.status.stable, world.weight_of(first)) == (first, 1_000_000)
@@ -62,7 +62,7 @@ def test_s32_status_lost_in_the_middle_of_a_ramp_takes_the_candidate_out() -> No
 
 def test_s25_where_there_is_no_room_a_ramp_ends_at_what_its_pods_carry() -> None:
     world, _, second = ramping()
-    world.run_until(lambda world: world.weight_of(second) == 207_448)
+    world.run_until(lambda world: world.weight_of(second) == 181_916)
     world.ready_limit[second] = 1
     world.no_room_for(second)
     world.run_until(lambda world: world.status.rollout is not None and world.status.rollout.phase == "Promoting")
@@ -71,13 +71,13 @@ def test_s25_where_there_is_no_room_a_ramp_ends_at_what_its_pods_carry() -> None
 
 def test_s25_pods_lost_in_the_middle_of_a_ramp_come_back_to_the_weight_that_was_judged() -> None:
     world, _, second = ramping()
-    world.run_until(lambda world: world.weight_of(second) == 207_448)
+    world.run_until(lambda world: world.weight_of(second) == 181_916)
     world.pass_time(8)
     world.ready_limit[second] = 0
     world.run_until(lambda world: world.weight_of(second) == 1)
     del world.ready_limit[second]
     world.run_until(lambda world: world.weight_of(second) > 1, within=30)
-    assert world.weight_of(second) == 102_582
+    assert world.weight_of(second) == 73_457
 
 
 def test_stable_that_is_scaled_up_in_the_middle_of_a_ramp_waits_for_the_candidate() -> None:
