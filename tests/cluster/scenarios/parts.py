@@ -2,10 +2,13 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from kubernetes import client
 
@@ -23,6 +26,7 @@ from tidegate.api.spec import ModelDeploymentSpec
 from tidegate.api.status import RolloutStatus
 
 MILLION_PER_PERCENT = 10_000
+DASHBOARD = Path(__file__).parents[3] / "charts" / "tidegate" / "files" / "dashboard.json"
 
 
 def held_at(percent: int) -> list[dict[str, Any]]:
@@ -54,6 +58,28 @@ class Child:
     uid: str
     owner: str
     spec: dict[str, Any]
+
+
+def panels_without_data(served: Served, *, seconds: int) -> list[str]:
+    """Titles of the dashboard's panels of which a query has no answer from the last so many seconds."""
+    dashboard = json.loads(DASHBOARD.read_text())
+    values = {"$namespace": served.namespace, "$name": NAME, "$__range": f"{seconds}s", "$__rate_interval": "30s"}
+    empty = []
+    for panel in dashboard["panels"]:
+        for target in panel.get("targets", []):
+            query = target["expr"]
+            for name, value in values.items():
+                query = query.replace(name, value)
+            empty += [] if _answers(served, query, seconds) else [f"{panel['title']}: {query}"]
+    return empty
+
+
+def _answers(served: Served, query: str, seconds: int) -> list[Any]:
+    now = time.time()
+    asked = urlencode({"query": query, "start": now - seconds, "end": now, "step": 5})
+    path = f"/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1/query_range?{asked}"
+    found: list[Any] = json.loads(served.cluster.kubectl("get", "--raw", path))["data"]["result"]
+    return found
 
 
 def children(served: Served) -> dict[str, Child]:

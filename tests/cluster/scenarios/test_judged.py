@@ -5,7 +5,8 @@ import time
 from typing import Any
 
 from lab.trial import Served
-from tests.cluster.scenarios.parts import rollout_of
+from tests.cluster.scenarios.parts import panels_without_data, rollout_of
+from tidegate.judge.pace import RISE_AT_MOST
 
 HALF = [{"weight": {"percent": 50, "seconds": 5}}]
 BUDGET = {"harmBudgetRequests": 1000}
@@ -70,7 +71,7 @@ def test_s08c_little_traffic_ends_in_a_promotion_without_proof_that_says_so(serv
     assert "PromotionChosen" in [reason for reason, _ in served.events()]
 
 
-def test_the_default_plan_ramps_to_a_promotion_on_proof(served: Served) -> None:
+def test_the_default_plan_ramps_to_a_promotion_on_proof_and_the_dashboard_shows_it(served: Served) -> None:
     document = served.document("echo-2")
     document["spec"]["rollout"] = {"analysis": {"intervalSeconds": 5}}
     served.apply("echo-1")
@@ -86,8 +87,9 @@ def test_the_default_plan_ramps_to_a_promotion_on_proof(served: Served) -> None:
     assert rises == sorted(rises)
     assert len(rises) >= 3, rises
     assert rises[-1] == 500_000
-    assert all(later <= 2 * earlier + 1 for earlier, later in itertools.pairwise(rises)), rises
+    assert all(later <= RISE_AT_MOST * earlier + 1 for earlier, later in itertools.pairwise(rises)), rises
     assert served.status.decisions[-1].reason == "NonInferior"
+    assert panels_without_data(served, seconds=round(taken) + 60) == []
     print(f"promoted on proof {taken:.0f} s after it was applied")
 
 
