@@ -1,7 +1,8 @@
 """Model directories for the demo and the tests, as Triton wants them: config.pbtxt and 1/model.py.
 
 ``filetype-3.2`` and ``filetype-3.3`` are two published releases of Google's Magika file-type classifier, taken from
-its wheels; ``filetype-bad`` is the second one failing 30 % of its requests. The others are small test models.
+its wheels; ``filetype-bad`` is the second one failing 30 % of its requests, and ``filetype-1.0`` an older release that
+looks at fewer bytes. The others are small test models.
 """
 
 import json
@@ -27,15 +28,23 @@ CLASSIFIER_PADDING = 256
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a model directory is made of: NAME.py and NAME.pbtxt of model_files, parameters, published weights."""
+    """What a model directory is made of: NAME.py and NAME.pbtxt of model_files, parameters, published weights.
+
+    Parameters
+    ----------
+    configuration
+        Name of another .pbtxt than the source's.
+    """
 
     source: str
     parameters: Mapping[str, str] = field(default_factory=dict)
     weights: str = ""
     version_directory: str = VERSION_DIRECTORY
+    configuration: str = ""
 
 
 RECIPES: Mapping[str, Recipe] = {
+    "filetype-1.0": Recipe("filetype", weights="magika-0.5.1", configuration="filetype1"),
     "filetype-3.2": Recipe("filetype", weights="magika-0.6.1"),
     "filetype-3.3": Recipe("filetype", weights="magika-0.6.2"),
     "filetype-bad": Recipe("filetype", {"error_share": "0.3"}, weights="magika-0.6.2"),
@@ -75,7 +84,9 @@ def build(
     version = into / recipe.version_directory
     version.mkdir(parents=True)
     shutil.copyfile(FILES / f"{recipe.source}.py", version / "model.py")
-    (into / "config.pbtxt").write_text(configuration(recipe.source, {**recipe.parameters, **(parameters or {})}))
+    (into / "config.pbtxt").write_text(
+        configuration(recipe.configuration or recipe.source, {**recipe.parameters, **(parameters or {})})
+    )
     if recipe.weights:
         add_weights(into, version, wheels(recipe.weights, reporter or Reporter(quiet=True)))
     return into
@@ -97,8 +108,19 @@ def add_weights(model: Path, version: Path, wheel: Path) -> None:
     if len(found) != 1:
         raise LabError(f"expected one magika/models/*/model.onnx in {wheel}, found {len(found)}; empty the cache")
     shutil.copyfile(found[0], version / "model.onnx")
-    labels = json.loads(found[0].with_name("config.min.json").read_text())["target_labels_space"]
+    labels = _labels(found[0].parent)
     (model / "labels.txt").write_text("".join(f"{label}\n" for label in labels))
+
+
+def _labels(model: Path) -> list[str]:
+    """What the outputs stand for; older releases keep it elsewhere."""
+    path = model / "config.min.json"
+    if path.exists():
+        space = json.loads(path.read_text())
+    else:
+        space = json.loads((model / "model_config.json").read_text())["train_dataset_info"]["target_labels_info"]
+    labels: list[str] = space["target_labels_space"]
+    return labels
 
 
 def reference(name: str) -> str:

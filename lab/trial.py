@@ -98,6 +98,8 @@ MODELS: Models = {
     "echo-refusing": ("echo", {"error_share": "0.3", "error_code": "INVALID_ARG"}),
     "echo-edge1": ("echo", {"error_share": "0.009", "error_spread": "random"}),
     "echo-edge2": ("echo", {"error_share": "0.009", "error_spread": "random"}),
+    "filetype-1.0": ("filetype-1.0", {}),
+    "filetype-3.2": ("filetype-3.2", {}),
     "broken-1": ("broken", {}),
     "layout-wrong": ("wrong-layout", {}),
 }

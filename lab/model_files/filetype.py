@@ -14,7 +14,10 @@ import triton_python_backend_utils as triton  # type: ignore[import-not-found]
 
 
 class TritonPythonModel:
-    """Input ``bytes`` int32 [N, 2048] (first and last kilobyte of a file), output ``target_label`` float32 [N, 214]."""
+    """Input ``bytes`` int32 [N, 2048] (first and last kilobyte of a file), output ``target_label`` float32 [N, 214].
+
+    The first release has float32 [N, 1536] and [N, 113].
+    """
 
     def initialize(self, args: dict[str, str]) -> None:
         """Open model.onnx, which lies beside this file."""

@@ -14,6 +14,7 @@ from tidegate.controller.reconciler import Reconciler
 from tidegate.gateways import GatewayProfile, Gateways
 from tidegate.judge.samples import Series
 from tidegate.rollout import Resource
+from tidegate.runtimes.signature import Signature, Tensor
 
 NAME = "filetype"
 Object = dict[str, Any]
@@ -47,6 +48,23 @@ def image(tag: str) -> Object:
     return {"image": {"reference": f"models/filetype:{tag}"}}
 
 
+class ServersDouble:
+    """Model servers by address: what they say they take and give, or the error they end in."""
+
+    def __init__(self) -> None:
+        tensor = Tensor("x", "FP32", (-1, 4))
+        self.usual = Signature((tensor,), (tensor,))
+        self.answers: dict[str, Signature | Exception] = {}
+        self.asked: list[tuple[str, str]] = []
+
+    async def signature(self, address: str, model: str) -> Signature:
+        self.asked.append((address, model))
+        found = self.answers.get(address, self.usual)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
 class Bench:
     """One ModelDeployment, its cluster, and a reconciler that is called as the queue would call it."""
 
@@ -66,6 +84,7 @@ class Bench:
         )
         self.metrics = metrics or self.cluster
         self.gateways: tuple[GatewayProfile, ...] = ()
+        self.servers = ServersDouble()
         self._wake_at: datetime | None = None
         self._looked_at: dict[tuple[str, str], Object] = {}
         self.restart()
@@ -79,6 +98,7 @@ class Bench:
             Measurer(self, Gateways(self.gateways)),
             Actor(kube, default_image="triton:1"),
             self.told,
+            servers=self.servers,
             clock=lambda: self.cluster.now,
         )
 

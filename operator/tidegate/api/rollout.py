@@ -61,6 +61,10 @@ ShareBesideStable = Annotated[
 ]
 
 
+class SchemaStep(SpecModel):
+    """Compare what the servers of both revisions say their model takes and gives."""
+
+
 class WeightStep(SpecModel):
     """Give the candidate a share of the traffic and judge it there; the harm budget sets how fast it gets there."""
 
@@ -88,7 +92,12 @@ class PauseStep(SpecModel):
 class Step(SpecModel):
     """One step of a rollout: exactly one of the fields."""
 
-    model_config = ConfigDict(json_schema_extra=exactly_one("kinds of step", "weight", "ramp", "pause"))
+    model_config = ConfigDict(json_schema_extra=exactly_one("kinds of step", "schema", "weight", "ramp", "pause"))
+
+    schema_check: Annotated[SchemaStep | None, Field(alias="schema")] = None
+    """Go on only if the candidate takes what clients send to stable, and gives what they read: names, types and shapes
+    of inputs and outputs, and batches. A difference takes the candidate back.
+    Default when unset: the step is of another kind."""
 
     weight: WeightStep | None = None
     """Give the candidate a share of the traffic. Default when unset: the step is of another kind."""
@@ -327,7 +336,7 @@ class Rollout(SpecModel):
                 )
             ),
         ),
-    ] = [Step(ramp=RampStep())]
+    ] = [Step(schema_check=SchemaStep()), Step(ramp=RampStep())]
     """Steps in their order; promotion follows the last."""
 
     analysis: Analysis = Analysis()

@@ -95,6 +95,10 @@ class LoginFailed(TidegateError):
     """There is no usable configuration to reach a cluster with."""
 
 
+class ServerUnavailable(TidegateError):
+    """A model server did not say what was asked; the message is a sentence for a person."""
+
+
 class MetricsUnavailable(TidegateError):
     """Prometheus gave no answer that could be counted.
 

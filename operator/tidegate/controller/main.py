@@ -15,6 +15,7 @@ from tidegate.clients.errors import TidegateError
 from tidegate.clients.kube import Kube
 from tidegate.clients.login import load_configuration
 from tidegate.clients.prometheus import Prometheus
+from tidegate.clients.triton import TritonServers
 from tidegate.controller.act import Actor
 from tidegate.controller.health import HealthServer, all_of, queue_moves, watch_is_tended
 from tidegate.controller.leader import ATTEMPT_SECONDS, Elector, Leadership, Sole
@@ -118,7 +119,8 @@ async def _run(
 ) -> int:
     measurer = Measurer(prometheus, Gateways(gateway.profile() for gateway in settings.gateways))
     actor = Actor(kube, default_image=settings.runtimes.triton.image)
-    queue = WorkQueue(Reconciler(kube, measurer, actor, metrics).reconcile, metrics, workers=settings.workers)
+    reconciler = Reconciler(kube, measurer, actor, metrics, servers=TritonServers())
+    queue = WorkQueue(reconciler.reconcile, metrics, workers=settings.workers)
     watcher = Watcher(kube, queue.add, lambda: load_configuration(context), metrics, namespaces=settings.namespaces)
     resync = Resync(kube, queue, namespaces=settings.namespaces, period=settings.resync_seconds)
     replica = Replica(leader, queue, watcher, resync)

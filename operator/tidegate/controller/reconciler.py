@@ -17,6 +17,7 @@ from tidegate.controller.act import Actor
 from tidegate.controller.measure import Measurer
 from tidegate.controller.metrics import Metrics
 from tidegate.controller.observe import observe
+from tidegate.controller.servers import Servers, ask_signatures
 from tidegate.rollout import Event, Plan, Resource, plan
 from tidegate.rollout.figures import evidence_ratios, harmed_requests
 
@@ -37,6 +38,8 @@ class Reconciler:
 
     Parameters
     ----------
+    servers
+        Asked what models take and give.
     clock
         Wall-clock time in UTC.
     """
@@ -48,12 +51,14 @@ class Reconciler:
         actor: Actor,
         metrics: Metrics,
         *,
+        servers: Servers,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._kube = kube
         self._measurer = measurer
         self._actor = actor
         self._metrics = metrics
+        self._servers = servers
         self._clock = clock
         self._refused: dict[tuple[str, str], Mapping[str, str]] = {}
 
@@ -89,6 +94,7 @@ class Reconciler:
             quiet=await self._measurer.quiet(resource, seen, now),
             refused=self._refused.get((namespace, name), {}),
             gateway_trouble=self._measurer.gateway_trouble(seen),
+            signatures=await ask_signatures(self._servers, resource, seen),
         )
         measured = await self._measurer.measure(resource, seen, now)
         planned = plan(resource, seen, measured, now)

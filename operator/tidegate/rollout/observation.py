@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from tidegate.api.names import Letter
+from tidegate.runtimes.signature import Signature
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +99,8 @@ class Observation:
         or could not be told.
     refused
         Objects that the API server last refused to have written, as ``Kind name``, to its words.
+    signatures
+        Revision name to what its servers say they take and give, or to why that is not known; only where it was asked.
     gateway_trouble
         Why the requests of the route cannot be counted, by what runs its gateways; empty where they can, or while none
         has answered.
@@ -114,6 +117,7 @@ class Observation:
     missing_config_map: str = ""
     quiet: Mapping[Letter, bool] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    signatures: Mapping[str, Signature | str] = field(default_factory=dict)
     gateway_trouble: str = ""
 
     def pods_of(self, revision: str) -> list[Pod]:

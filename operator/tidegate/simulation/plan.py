@@ -24,7 +24,9 @@ class Plan:
     """Numbers of a plan; arrays have one entry a step, and one for the time after the last."""
 
     def __init__(self, policy: Policy, situation: Situation) -> None:
-        rollout, analysis = policy.rollout, policy.analysis
+        # What servers answer takes no time here, and is taken as right.
+        steps = [step for step in policy.rollout.steps if step.schema_check is None]
+        rollout, analysis = policy.rollout.model_copy(update={"steps": steps}), policy.analysis
         self.policy, self.situation, self.analysis = policy, situation, analysis
         scrapes = [[0.0, situation.scrape_seconds]]
         self.cell_seconds = interval_length(float(analysis.interval_seconds), scrapes)

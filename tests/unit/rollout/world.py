@@ -29,9 +29,13 @@ from tidegate.rollout.measuring import (
     next_due,
 )
 from tidegate.rollout.observation import Observation, Pod, Route
+from tidegate.rollout.steps.schema import revisions_to_ask
 from tidegate.rollout.traffic import slot_to_be_drained
+from tidegate.runtimes.signature import Signature, Tensor
 
 NAME = "filetype"
+SIGNATURE = Signature((Tensor("bytes", "INT32", (-1, 2048)),), (Tensor("target", "FP32", (-1, 214)),), max_batch_size=8)
+"""What the servers of every revision say, where a test says nothing else."""
 SCRAPE_SECONDS = 5.0
 PLENTY = 1_000_000
 """A harm budget that no traffic here exceeds."""
@@ -101,6 +105,7 @@ class World:
     missing_config_map: str = ""
     templates: dict[str, dict[str, Any]] = field(default_factory=dict)
     quiet: bool | None = True
+    signatures: dict[str, Signature | str] = field(default_factory=dict)
     scraped_at: float | None = None
     """Moment of one scrape, the others every `SCRAPE_SECONDS`; None for a proxy that is scraped all the time."""
     _selected: dict[str, str | None] = field(default_factory=dict)
@@ -164,6 +169,7 @@ class World:
             names_taken=self.names_taken,
             missing_config_map=self.missing_config_map,
             quiet=self._quiet(),
+            signatures={name: self.signatures.get(name, SIGNATURE) for name in revisions_to_ask(self.status)},
             gateway_trouble=self.gateway_trouble,
         )
 

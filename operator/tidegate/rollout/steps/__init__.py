@@ -6,6 +6,7 @@ from tidegate.rollout.draft import Draft
 from tidegate.rollout.steps.base import Progress
 from tidegate.rollout.steps.pause import pause_progress
 from tidegate.rollout.steps.ramp import ramp_progress
+from tidegate.rollout.steps.schema import schema_progress
 from tidegate.rollout.steps.weight import PARTS_PER_PERCENT, weight_progress
 
 __all__ = [
@@ -30,7 +31,9 @@ def progress(draft: Draft, step: Step) -> Progress:
         return ramp_progress(draft, step.ramp)
     if step.pause is not None:
         return pause_progress(draft, step.pause)
-    raise ValueError("a rollout step names no kind; set exactly one of: weight, ramp, pause")
+    if step.schema_check is not None:
+        return schema_progress(draft)
+    raise ValueError("a rollout step names no kind; set exactly one of: schema, weight, ramp, pause")
 
 
 def share_of(step: Step) -> int | None:
@@ -79,4 +82,6 @@ def step_name(plan: Rollout, index: int) -> str:
 def _kind(step: Step) -> str:
     if step.weight is not None:
         return f"weight {step.weight.percent}%"
-    return f"ramp to {step.ramp.max_percent}%" if step.ramp is not None else "pause"
+    if step.ramp is not None:
+        return f"ramp to {step.ramp.max_percent}%"
+    return "schema" if step.schema_check is not None else "pause"
