@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tidegate.judge.pace import ROUTE_SECONDS
 from tidegate.rollout.capacity import WHOLE, candidate_size
+from tidegate.rollout.traffic import SETTLE_SECONDS
 from tidegate.simulation.arrays import Flags, Floats, Ints
 from tidegate.simulation.quality import Quality
 from tidegate.simulation.results import Outcome, Results
@@ -65,7 +65,7 @@ def simulate_flagger(situation: Situation, *, runs: int, seed: int, rule: Flagge
         rolled_back = going & (failures >= rule.failures)
         promoted = going & ~fails & (weight >= rule.most_percent * PARTS_PER_PERCENT)
         outcome = np.where(rolled_back, Outcome.RolledBack, np.where(promoted, Outcome.Promoted, outcome))
-        served = situation.rps * share * (rule.interval_seconds * going + ROUTE_SECONDS * rolled_back)
+        served = situation.rps * share * (rule.interval_seconds * going + SETTLE_SECONDS * rolled_back)
         requests, excess = requests + served, excess + served * quality.excess
         seconds = np.where(going, now, seconds)
         rises = going & ~fails & ~promoted

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tidegate.judge.grid import ON_THE_GRID, SCRAPE_JITTER
-from tidegate.judge.pace import ROUTE_SECONDS, WHOLE
+from tidegate.judge.pace import WHOLE
 from tidegate.rollout.capacity import ENTRY
 from tidegate.rollout.measuring import SETTLE_SECONDS as COUNTED_AFTER
 from tidegate.rollout.traffic import SETTLE_SECONDS
@@ -83,14 +83,14 @@ class State(Columns):
         self.weight = np.where(where, weight, self.weight)
         self.quality = Quality.of(plan.situation, self.weight, self.pods)
         # Traffic comes at once and leaves late: the worse of both.
-        late = ROUTE_SECONDS * plan.situation.rps * fallen
+        late = SETTLE_SECONDS * plan.situation.rps * fallen
         self.exposure = self.exposure + late * (before - self.share)
         self.excess = self.excess + late * (before * excess_before - self.share * self.quality.excess)
         self._begin_weight(plan, where, np.where(fallen, plan.policy.timeout_seconds, 0.0))
 
     def leaving(self, plan: Plan) -> Floats:
         """Requests the candidate still gets from a decision against it to the moment its traffic is away."""
-        found: Floats = ROUTE_SECONDS * plan.situation.rps * self.share
+        found: Floats = SETTLE_SECONDS * plan.situation.rps * self.share
         return found
 
     def _begin_weight(self, plan: Plan, where: Flags, blank_seconds: Floats) -> None:
