@@ -20,11 +20,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.harm_page import Result, page
 from lab.load import Failure, Record
 from lab.progress import Reporter
 from lab.trial import Cluster, Models, Served, prepare_cluster
 
 REPORT = Path(__file__).parent.parent / "build" / "harm.json"
+PAGE = Path(__file__).parent.parent / "docs" / "bench-harm.md"
 RATE = 40.0
 RUNS = 3
 SIDE_BY_SIDE = 3
@@ -73,33 +75,6 @@ CASES = (
     Case("healthy", BASE, BASE),
     Case("healthy at 0.9 %", failing("0.009"), failing("0.009"), watched_seconds=900),
 )
-
-
-@dataclass(frozen=True)
-class Result:
-    """How one run of a case ended.
-
-    Parameters
-    ----------
-    outcome
-        ``promoted``, ``taken back``, or the reason it was held for at the end.
-    seconds
-        From the candidate's first request to its last one, or to the promotion.
-    requests, failed
-        Of the candidate, until it was promoted.
-    beyond
-        Failed requests of the candidate beyond what stable would have failed.
-    waiting
-        Clients that gave up.
-    """
-
-    case: str
-    outcome: str
-    seconds: float
-    requests: int
-    failed: int
-    beyond: float
-    waiting: int
 
 
 def run_case(cluster: Cluster, case: Case, models: tuple[str, str]) -> Result:
@@ -179,6 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m bench.harm", description="What a bad candidate costs at the client")
     titles = [case.name for case in CASES]
     parser.add_argument("--case", action="append", choices=titles, help="only this one (may be given often)")
+    parser.add_argument("--docs", action="store_true", help="write the figures into docs/, too")
     parser.add_argument("--runs", type=int, default=RUNS, help=f"of each case (default {RUNS})")
     options = parser.parse_args(arguments)
     cases = [case for case in CASES if case.name in (options.case or titles)]
@@ -195,6 +171,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print(table_of(results))
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(json.dumps([dataclasses.asdict(result) for result in results], indent=2) + "\n")
+    if options.docs:
+        PAGE.write_text(page(results))
     return 0
 
 
