@@ -7,15 +7,17 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from tidegate.cli.errors import CommandError
+from tidegate.cli.get import get
 from tidegate.cli.simulate import simulate
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Bring machine-learning models into production.")
-app.command()(simulate)
-
-
-@app.callback()
-def _commands() -> None:
-    """Make `simulate` a command of its own though it is the only one."""
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+    help="Bring machine-learning models into production.",
+)
+for command in (get, simulate):
+    app.command()(command)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -24,9 +26,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return int(app(arguments, standalone_mode=False) or 0)
     except CommandError as error:
         print(f"tidegate: {error}", file=sys.stderr)
+        return error.code
     except TyperException as error:
         if message := error.format_message().rstrip("."):
             print(f"tidegate: {message}; try `tidegate --help`, or a command with --help", file=sys.stderr)
-    except Abort:
+    except (Abort, KeyboardInterrupt):
         return 130
     return 2
