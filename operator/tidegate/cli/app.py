@@ -7,6 +7,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from tidegate.cli.errors import CommandError
+from tidegate.cli.explain import explain
 from tidegate.cli.get import get
 from tidegate.cli.simulate import simulate
 
@@ -16,7 +17,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     help="Bring machine-learning models into production.",
 )
-for command in (get, simulate):
+for command in (get, explain, simulate):
     app.command()(command)
 
 

@@ -76,7 +76,8 @@ def pods(status: ModelDeploymentStatus, revision: str | None) -> str:
 
 def share(status: ModelDeploymentStatus, revision: str | None) -> str:
     """A revision's weight for people."""
-    return percent(weight(status, revision))
+    found = weight(status, revision)
+    return percent(found) if found else "0 %"
 
 
 def waits_for(resource: Resource) -> str:
