@@ -1,7 +1,7 @@
 """All commands of `tidegate`."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import typer
 from typer.exceptions import Abort, TyperException
@@ -10,6 +10,7 @@ from tidegate.cli.errors import CommandError
 from tidegate.cli.explain import explain
 from tidegate.cli.get import get
 from tidegate.cli.simulate import simulate
+from tidegate.cli.verbs import VERBS
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -17,7 +18,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     help="Bring machine-learning models into production.",
 )
-for command in (get, explain, simulate):
+COMMANDS: tuple[Callable[..., object], ...] = (get, explain, *VERBS.values(), simulate)
+for command in COMMANDS:
     app.command()(command)
 
 
