@@ -11,6 +11,7 @@ from tidegate.cli.explain import explain
 from tidegate.cli.get import get
 from tidegate.cli.simulate import simulate
 from tidegate.cli.verbs import VERBS
+from tidegate.cli.wait import wait
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,7 +19,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     help="Bring machine-learning models into production.",
 )
-COMMANDS: tuple[Callable[..., object], ...] = (get, explain, *VERBS.values(), simulate)
+COMMANDS: tuple[Callable[..., object], ...] = (get, explain, *VERBS.values(), wait, simulate)
 for command in COMMANDS:
     app.command()(command)
 
