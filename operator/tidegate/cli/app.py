@@ -9,9 +9,11 @@ from typer.exceptions import Abort, TyperException
 from tidegate.cli.errors import CommandError
 from tidegate.cli.explain import explain
 from tidegate.cli.get import get
+from tidegate.cli.history import history
 from tidegate.cli.simulate import simulate
 from tidegate.cli.verbs import VERBS
 from tidegate.cli.wait import wait
+from tidegate.cli.watch import watch
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,7 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     help="Bring machine-learning models into production.",
 )
-COMMANDS: tuple[Callable[..., object], ...] = (get, explain, *VERBS.values(), wait, simulate)
+COMMANDS: tuple[Callable[..., object], ...] = (get, watch, explain, history, *VERBS.values(), wait, simulate)
 for command in COMMANDS:
     app.command()(command)
 

@@ -1,5 +1,6 @@
 """Everything a command asks of a cluster; what goes wrong is one sentence."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from tidegate.api.names import FIELD_MANAGER, KIND, LABEL_MODELDEPLOYMENT, PLURAL, Verb, annotation
@@ -156,7 +157,7 @@ class Cluster:
         return nearest(self.namespace, [found["metadata"]["name"] for found in listed["items"]])
 
 
-def event_time(event: Document) -> str:
+def event_time(event: Mapping[str, Any]) -> str:
     """When an Event was told last, as text that sorts."""
     meta: Any = event.get("metadata") or {}
     return str(event.get("lastTimestamp") or event.get("eventTime") or meta.get("creationTimestamp") or "")
