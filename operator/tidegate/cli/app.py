@@ -10,6 +10,7 @@ from tidegate.cli.errors import CommandError
 from tidegate.cli.explain import explain
 from tidegate.cli.get import get
 from tidegate.cli.history import history
+from tidegate.cli.lint import lint
 from tidegate.cli.simulate import simulate
 from tidegate.cli.verbs import VERBS
 from tidegate.cli.wait import wait
@@ -21,7 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     help="Bring machine-learning models into production.",
 )
-COMMANDS: tuple[Callable[..., object], ...] = (get, watch, explain, history, *VERBS.values(), wait, simulate)
+COMMANDS: tuple[Callable[..., object], ...] = (get, watch, explain, history, *VERBS.values(), wait, lint, simulate)
 for command in COMMANDS:
     app.command()(command)
 
