@@ -11,6 +11,7 @@ from tidegate.cli.explain import explain
 from tidegate.cli.get import get
 from tidegate.cli.history import history
 from tidegate.cli.lint import lint
+from tidegate.cli.plan import plan
 from tidegate.cli.simulate import simulate
 from tidegate.cli.verbs import VERBS
 from tidegate.cli.wait import wait
@@ -22,7 +23,17 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     help="Bring machine-learning models into production.",
 )
-COMMANDS: tuple[Callable[..., object], ...] = (get, watch, explain, history, *VERBS.values(), wait, lint, simulate)
+COMMANDS: tuple[Callable[..., object], ...] = (
+    get,
+    watch,
+    explain,
+    history,
+    *VERBS.values(),
+    wait,
+    plan,
+    lint,
+    simulate,
+)
 for command in COMMANDS:
     app.command()(command)
 

@@ -31,12 +31,22 @@ class Cluster:
         self.namespace = namespace
         self.address = address
 
-    def deployment(self, name: str) -> Document:
-        """One ModelDeployment."""
+    def within(self, namespace: str | None) -> "Cluster":
+        """The same cluster, in another namespace where one is named."""
+        return Cluster(self._send, namespace=namespace or self.namespace, address=self.address)
+
+    def find(self, name: str) -> Document | None:
+        """One ModelDeployment, None where there is none of that name."""
         try:
             return self._ask(request_for("get", "GET", KIND, self.namespace, name))
-        except NotFound as error:
-            raise CommandError(self._no_such(name)) from error
+        except NotFound:
+            return None
+
+    def deployment(self, name: str) -> Document:
+        """One ModelDeployment."""
+        if (found := self.find(name)) is None:
+            raise CommandError(self._no_such(name))
+        return found
 
     def deployments(self, *, everywhere: bool = False) -> list[Document]:
         """All ModelDeployments of the namespace, or of the cluster."""

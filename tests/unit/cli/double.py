@@ -15,7 +15,7 @@ from tidegate.cli.app import run
 from tidegate.cli.cluster import Cluster
 from tidegate.clients.errors import api_error
 from tidegate.clients.kinds import KINDS
-from tidegate.clients.transport import Document, Request
+from tidegate.clients.transport import APPLY_PATCH, Document, Request
 
 NAMESPACE = "demo"
 
@@ -64,6 +64,9 @@ class Api:
             return {
                 "items": [copy.deepcopy(found) for path, found in self.objects.items() if self._is_in(path, request)]
             }
+        if request.content_type == APPLY_PATCH:
+            assert request.query["dryRun"] == "All"
+            return {**request.body, "metadata": {**request.body["metadata"], "uid": "made up"}}
         found = self.objects.get(request.path)
         if found is None:
             status = {"message": f"{request.path} not found", "details": {"name": request.path.rpartition("/")[2]}}
