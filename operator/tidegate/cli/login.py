@@ -62,7 +62,13 @@ def log_in(context: str | None, kubeconfig: str | None) -> Login:
             config.load_kube_config(files, context, configuration, persist_config=False)  # type: ignore[no-untyped-call]
         except Exception as error:  # The library raises whatever its parts raise: TypeError, KeyError, ValueError...
             raise CommandError(f"{files} cannot be used: {error}; `kubectl config view` shows what is in it") from error
-    return Login(_sender(ApiClient(configuration)), configuration.host, namespace)
+    configuration.retries = False
+    try:
+        client = ApiClient(configuration)
+    except (OSError, ValueError) as error:
+        told = f"the certificates of this context cannot be used: {error}; log in again, or correct the kubeconfig"
+        raise CommandError(told) from error
+    return Login(_sender(client), configuration.host, namespace)
 
 
 def _readable(files: str) -> bool:
@@ -98,6 +104,8 @@ def nearest(name: str, known: Any) -> str:
 
 
 def _sender(client: Any) -> Send:
+    from kubernetes.client.exceptions import ApiException
+
     def send(request: Request) -> Document:
         path = request.path + (f"?{urlencode(request.query)}" if request.query else "")
         headers = {"Accept": request.accept, "Content-Type": request.content_type}
@@ -107,11 +115,14 @@ def _sender(client: Any) -> Send:
         try:
             answer = client.call_api(method, url, headers, body, _request_timeout=TIMEOUT_SECONDS)
             content = answer.read()
-        except (HTTPError, OSError) as error:
+        except (HTTPError, OSError, ApiException) as error:
             raise ApiUnavailable(_innermost(error)) from error
         if answer.status >= 400:
             raise api_error(request.what, answer.status, dict(answer.headers), content)
-        decoded: Document = json.loads(content)
+        try:
+            decoded: Document = json.loads(content)
+        except ValueError as error:
+            raise ApiUnavailable("what answers there is no API server") from error
         return decoded
 
     return send
@@ -119,6 +130,7 @@ def _sender(client: Any) -> Send:
 
 def _innermost(error: Exception) -> str:
     """The one useful part of what the HTTP library says."""
-    reason = getattr(error, "reason", None) or error
-    words = " ".join(str(reason).split())
-    return words.rpartition(": ")[2].rstrip(")") or type(error).__name__
+    told = " ".join(str(getattr(error, "reason", None) or error).split()).rpartition(": ")[2]
+    while told.count(")") > told.count("("):
+        told = told.removesuffix(")")
+    return told or type(error).__name__
