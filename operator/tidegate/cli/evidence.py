@@ -59,7 +59,7 @@ def evidence_of(rollout: RolloutStatus | None) -> EvidenceView | None:
     return EvidenceView(
         Line("harm", log_harm, rules.harm_line),
         immaterial,
-        tuple(_metric(evidence, rules, metric) for metric in evidence.metrics),
+        tuple(_metric(evidence, rules, metric) for metric in Metric if metric in evidence.metrics),
     )
 
 

@@ -48,12 +48,15 @@ def _stepping(resource: Resource, rollout: RolloutStatus, now: datetime) -> list
 
 
 def _pause_end(rollout: RolloutStatus) -> str:
-    step = rollout.plan.steps[rollout.step] if rollout.step < len(rollout.plan.steps) else None
-    by_person = rollout.paused_by is not None or rollout.inconclusive
-    if by_person or step is None or step.pause is None or step.pause.seconds is None:
-        return ""
-    ends = rollout.step_since + timedelta(seconds=step.pause.seconds)
-    return f"This pause ends by itself at {clock(ends)}, with {step_name(rollout.plan, rollout.step + 1)}"
+    if rollout.inconclusive:
+        return f"Once resumed, it is judged for another {duration(rollout.plan.analysis.max_seconds)}"
+    if rollout.paused_by is not None or rollout.step >= len(rollout.plan.steps):
+        return f"Once resumed, it goes on with {step_name(rollout.plan, rollout.step)}"
+    following, pause = step_name(rollout.plan, rollout.step + 1), rollout.plan.steps[rollout.step].pause
+    if pause is None or pause.seconds is None:
+        return f"Once resumed, it goes on with {following}"
+    ends = rollout.step_since + timedelta(seconds=pause.seconds)
+    return f"This pause ends by itself at {clock(ends)}, with {following}"
 
 
 def _next_look(resource: Resource, now: datetime) -> str:

@@ -91,6 +91,14 @@ def paused_by_a_person() -> World:
     return world
 
 
+def inconclusive() -> World:
+    world = serving()
+    world.traffic.rate = 1.0
+    next_revision(world, analysis={"maxSeconds": 60, "promotion": "NonInferior"})
+    world.run_until(lambda world: world.status.rollout.inconclusive)
+    return world
+
+
 def suspended() -> World:
     world = stepping()
     world.apply(world.spec.model_copy(update={"suspend": True}))
@@ -253,7 +261,7 @@ CASES = {
         f"{ONE}, with 95 %",
         "at step 2/3 pause",
         "Paused: paused until",
-        "nothing until a person decides|Nothing until a person decides",
+        "nothing until a person decides.*Once resumed, it goes on with 3/3 weight 50%",
         "promote abort pause resume",
     ),
     "waits for a while": Case(
@@ -269,8 +277,16 @@ CASES = {
         f"{ONE}, with 95 %",
         "at step 1/3",
         "Paused: paused by request .*/anna",
-        "Nothing until a person decides",
+        "Nothing until a person decides.*Once resumed, it goes on with 1/3 weight 5%",
         "promote abort resume",
+    ),
+    "without a verdict in time": Case(
+        inconclusive,
+        f"{ONE}, with",
+        "is at step",
+        "Paused: no verdict after 60 s of judged time",
+        "Once resumed, it is judged for another 60 s",
+        "promote abort pause resume",
     ),
     "suspended": Case(
         suspended,
