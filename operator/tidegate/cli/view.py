@@ -1,15 +1,17 @@
 """A ModelDeployment as commands look at it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
 
 from tidegate.api.names import LETTERS
-from tidegate.api.status import ModelDeploymentStatus, RevisionStatus
+from tidegate.api.status import ModelDeploymentStatus, RevisionStatus, RolloutStatus
 from tidegate.api.status_types import Condition
 from tidegate.cli.errors import CommandError
+from tidegate.judge.pace import Pace
+from tidegate.judge.state import Evidence
 from tidegate.rollout.resource import Resource
 from tidegate.rollout.traffic import percent
 
@@ -31,7 +33,7 @@ def parse(body: Mapping[str, Any]) -> Resource:
         If it was stored by another version.
     """
     try:
-        return Resource.parse(body)
+        resource = Resource.parse(body)
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
         name = body["metadata"]["name"]
@@ -39,6 +41,23 @@ def parse(body: Mapping[str, Any]) -> Resource:
             f"{name} was stored by another version of Tidegate: {where}: {error.errors()[0]['msg']}; "
             "use the command line of the operator's version"
         ) from error
+    if resource.status.rollout is not None:
+        _forget_unreadable(resource.status.rollout)
+    return resource
+
+
+def _forget_unreadable(rollout: RolloutStatus) -> None:
+    """Evidence that another version wrote in another form is taken for none, so that the rest can be told."""
+    readers: tuple[tuple[str, Callable[[Mapping[str, Any]], object]], ...] = (
+        ("evidence", Evidence.from_status),
+        ("pace", Pace.from_status),
+    )
+    for name, read in readers:
+        try:
+            if written := getattr(rollout, name):
+                read(written)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            setattr(rollout, name, {})
 
 
 def condition(status: ModelDeploymentStatus, kind: str = "Ready") -> Condition:

