@@ -6,7 +6,7 @@ from typing import Any
 from tidegate.api.names import FIELD_MANAGER, KIND, LABEL_MODELDEPLOYMENT, PLURAL, Verb, annotation
 from tidegate.cli.errors import CommandError, NoAnswerError
 from tidegate.cli.login import Login, Send, log_in, nearest
-from tidegate.clients.errors import ApiError, ApiUnavailable, Forbidden, KindMissing, NotFound
+from tidegate.clients.errors import ApiError, ApiUnavailable, Conflict, Forbidden, Invalid, KindMissing, NotFound
 from tidegate.clients.kinds import Kind
 from tidegate.clients.transport import APPLY_PATCH, MERGE_PATCH, Document, Request, request_for
 
@@ -38,7 +38,7 @@ class Cluster:
     def find(self, name: str) -> Document | None:
         """One ModelDeployment, None where there is none of that name."""
         try:
-            return self._ask(request_for("get", "GET", KIND, self.namespace, name))
+            return self._ask(request_for("get", "GET", KIND, self.namespace, name), passing=(NotFound,))
         except NotFound:
             return None
 
@@ -91,7 +91,7 @@ class Cluster:
         request = request_for(
             "patch", "PATCH", KIND, meta["namespace"], meta["name"], body=body, content_type=MERGE_PATCH
         )
-        return self._ask(request)
+        return self._ask(request, passing=(Conflict,))
 
     def dry_run(self, document: Document) -> Document:
         """What applying a ModelDeployment would store.
@@ -107,7 +107,7 @@ class Cluster:
             "patch", "PATCH", KIND, self.namespace, name, query=query, body=document, content_type=APPLY_PATCH
         )
         try:
-            return self._ask(request)
+            return self._ask(request, passing=(NotFound, Invalid))
         except NotFound as error:
             self._require_namespace()
             raise CommandError(str(error)) from error
@@ -124,26 +124,31 @@ class Cluster:
         listed: list[Document] = self._ask(request).get("items") or []
         return listed
 
-    def _ask(self, request: Request) -> Document:
+    def _ask(self, request: Request, *, passing: tuple[type[ApiError], ...] = ()) -> Document:
+        """Send it; all errors become sentences, but for those the caller deals with."""
         try:
             return self._send(request)
-        except (KindMissing, Forbidden, ApiUnavailable) as error:
+        except ApiError as error:
+            if isinstance(error, passing) and not isinstance(error, KindMissing):
+                raise
             raise self._said(request, error) from error
 
     def _said(self, request: Request, error: ApiError) -> CommandError:
         resource = request.kind.plural + (f".{request.kind.group}" if request.kind.group else "")
+        words = str(error).partition(f"HTTP {error.code}: ")[2] or str(error)
         if isinstance(error, KindMissing):
             needed = "install Tidegate with its CustomResourceDefinition" if PLURAL in resource else "install it"
             return CommandError(f"{self.address} serves no {resource}; {needed}, or choose another --context")
         if isinstance(error, Forbidden):
-            words = str(error).partition("HTTP 403: ")[2]
             return CommandError(
                 f"you may not {request.verb} {resource} in namespace {self.namespace} ({words}); "
                 f"ask for a role that has the verb {request.verb}"
             )
         if error.code == 401:
             return CommandError(f"{self.address} does not accept the credentials of this context; log in again")
-        why = f"answers HTTP {error.code}" if error.code else f"cannot be reached: {error}"
+        if not isinstance(error, ApiUnavailable):
+            return CommandError(f"{self.address} refuses to {request.verb} {resource}: {words}")
+        why = f"answers HTTP {error.code}" if error.code else f"cannot be reached: {words}"
         return NoAnswerError(f"{self.address} {why}; does the cluster run, and is it the right --context?")
 
     def _no_such(self, name: str) -> str:

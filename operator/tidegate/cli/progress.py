@@ -31,10 +31,10 @@ def stage_of(resource: Resource) -> Stage:
         return Stage.UnderWay
     if status.rollout is None and status.stable == resource.desired:
         return Stage.Promoted
+    if ready.reason == "Paused" and status.rollout is not None and _ends_by_itself(status.rollout):
+        return Stage.UnderWay
     if ready.reason in DECIDED_BY_PEOPLE:
-        return (
-            Stage.UnderWay if status.rollout is not None and _ends_by_itself(status.rollout) else Stage.WaitsForAPerson
-        )
+        return Stage.WaitsForAPerson
     if condition(status, "Stalled").status != "True":
         return Stage.UnderWay
     if ready.reason == "RolledBack":

@@ -221,6 +221,19 @@ def test_a_right_to_patch_that_is_missing_is_named(start: Start, api: Api, shell
     assert "you may not patch modeldeployments.tidegate.dev" in shell.refusal("abort", "filetype")
 
 
+def test_a_refusal_by_an_admission_policy_is_told(start: Start, api: Api, shell: Shell) -> None:
+    start(stepping())
+    api.refuse["patch", "modeldeployments"] = (422, {"message": "denied by policy freeze"})
+    assert shell.refusal("promote", "filetype").endswith("modeldeployments.tidegate.dev: denied by policy freeze")
+
+
+def test_one_that_is_deleted_meanwhile_is_told_of(start: Start, api: Api, shell: Shell) -> None:
+    start(stepping())
+    missing = {"message": "not found", "details": {"name": "filetype"}}
+    api.refuse["patch", "modeldeployments"] = (404, missing)
+    assert "refuses to patch modeldeployments.tidegate.dev: not found" in shell.refusal("promote", "filetype")
+
+
 def test_every_verb_is_a_command(shell: Shell) -> None:
     for verb in REQUEST_VERBS:
         assert shell(verb, "--help")[0] == 0

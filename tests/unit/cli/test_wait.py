@@ -33,6 +33,15 @@ from tidegate.clients.errors import ApiUnavailable
 from tidegate.clients.transport import Request
 
 GOES_ON = None
+
+
+def suspended_in_a_pause() -> World:
+    world = at_a_pause(seconds=600)
+    world.apply(world.spec.model_copy(update={"suspend": True}))
+    world.settle()
+    return world
+
+
 SITUATIONS: dict[str, tuple[Callable[[], World], Stage]] = {
     "nothing yet": (nothing_yet, Stage.UnderWay),
     "first loading": (first_revision_loads, Stage.UnderWay),
@@ -46,6 +55,7 @@ SITUATIONS: dict[str, tuple[Callable[[], World], Stage]] = {
     "pause with seconds": (lambda: at_a_pause(seconds=600), Stage.UnderWay),
     "paused": (paused_by_a_person, Stage.WaitsForAPerson),
     "suspended": (suspended, Stage.WaitsForAPerson),
+    "suspended in a pause": (suspended_in_a_pause, Stage.WaitsForAPerson),
     "promoting": (promoting, Stage.UnderWay),
     "rolled back": (rolled_back, Stage.RolledBack),
     "promoted": (just_promoted, Stage.Promoted),
