@@ -66,5 +66,6 @@ def headline(resource: Resource) -> str:
 
 def line(resource: Resource, now: datetime) -> str:
     """The headline with its time and what it waits for."""
-    missing = waits_for(resource)
-    return f"{clock(now)}  {headline(resource)}" + (f" - {missing}" if missing and current(resource) else "")
+    # The reason is in the headline.
+    missing = waits_for(resource).partition(": ")[2] if current(resource) else ""
+    return f"{clock(now)}  {headline(resource)}" + (f" - {missing}" if missing else "")
