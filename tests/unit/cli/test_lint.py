@@ -139,6 +139,14 @@ def test_standard_input_is_read(shell: Shell, monkeypatch: pytest.MonkeyPatch) -
     assert "error: spec.replicas" in out
 
 
+def test_empty_documents_do_not_move_the_lines(tmp_path: Path, shell: Shell) -> None:
+    file = tmp_path / "file.yaml"
+    text = yaml.safe_dump(changed(replicas=0), sort_keys=False)
+    file.write_text(f"---\n# nothing\n---\nnull\n---\n{text}")
+    _, out, _ = shell("lint", "-f", str(file))
+    assert out.startswith(f"{file}:{5 + text.splitlines().index('  replicas: 0') + 1}: error: spec.replicas")
+
+
 def test_lines_are_those_of_the_nearest_field_there_is(tmp_path: Path) -> None:
     file = tmp_path / "file.yaml"
     file.write_text("# one\na:\n  - b: 1\n    c: 2\n  - b: 3\n")

@@ -55,6 +55,15 @@ def test_a_number_that_has_to_be_a_string_is_told_how_to_write_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "value"), [("spec.replicas", True), ("spec.suspend", 1), ("spec.replicas", "2"), ("spec.replicas", 1.5)]
+)
+def test_a_value_of_another_type_is_refused(field: str, value: object) -> None:
+    (problem,) = problems(edited(TABLE["base"], {"set": {field: value}}), SCHEMA)
+    assert problem.field == field
+    assert "expected a value of type" in problem.message
+
+
+@pytest.mark.parametrize(
     ("expression", "value"),
     [
         ("1 < 2 ? 'yes' : 'no'", "yes"),

@@ -215,6 +215,20 @@ def test_a_request_that_another_one_replaces_is_told_of(start: Start, api: Api, 
     assert "x/bert took its place before the operator saw it" in err
 
 
+def test_a_refusal_by_the_operator_is_an_error(start: Start, api: Api, shell: Shell) -> None:
+    operator = start(stepping())
+
+    def other_was_first(request: Request, found: Document) -> None:
+        operator.world.annotate("abort", f"{operator.world.revision()}/bert")
+        operator.world.settle()
+
+    api.after = other_was_first
+    code, _, err = shell("pause", "filetype")
+    assert code == 1
+    assert "refused: pause 'filetype-" in err
+    assert "is being taken back already" in err
+
+
 def test_a_right_to_patch_that_is_missing_is_named(start: Start, api: Api, shell: Shell) -> None:
     start(stepping())
     api.refuse["patch", "modeldeployments"] = forbidden("patch", "modeldeployments.tidegate.dev")

@@ -182,6 +182,17 @@ def test_a_cluster_that_is_away_for_a_while_is_waited_for(run_along: RunAlong, a
     assert err.count("\n") == 1
 
 
+def test_a_cluster_that_is_away_from_the_beginning_is_told_of(run_along: RunAlong, api: Api, shell: Shell) -> None:
+    run_along(loading())
+
+    def away(request: Request) -> None:
+        raise ApiUnavailable("Connection refused")
+
+    api.before = away
+    assert "cannot be reached: Connection refused" in shell.refusal("wait", "filetype")
+    assert len(api.sent) == 1
+
+
 def test_an_object_that_is_deleted_meanwhile_is_told_of(run_along: RunAlong, api: Api, shell: Shell) -> None:
     run_along(loading())
 

@@ -101,6 +101,16 @@ def test_harm_of_no_weight_is_told_apart() -> None:
     assert found.harm.told == "harm under 0.01 of 100"
 
 
+def test_errors_come_first_however_the_status_is_sorted() -> None:
+    world = judged_at_the_last_weight()
+    rollout = world.status.rollout
+    assert rollout is not None
+    rollout.evidence["metrics"] = dict(sorted(rollout.evidence["metrics"].items()))
+    found = evidence_of(rollout)
+    assert found is not None
+    assert [metric.name for metric in found.metrics] == ["errors", "4xx answers"]
+
+
 @pytest.fixture
 def run_along(api: Api, monkeypatch: pytest.MonkeyPatch) -> Callable[[World], None]:
     """Let a world's time pass while the command sleeps; in the end somebody presses Ctrl-C."""
