@@ -1,7 +1,7 @@
 """`tidegate history`."""
 
 from tests.unit.cli.double import Api, Shell, body_of, forbidden
-from tests.unit.cli.test_explain import rolled_back, without_metrics
+from tests.unit.cli.situations import rolled_back, without_metrics
 from tests.unit.rollout.world import World, serving
 from tidegate.cli.history import revisions
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.unit.cli.double import Api, Shell, body_of, forbidden
-from tests.unit.cli.test_explain import (
+from tests.unit.cli.situations import (
     first_revision_loads,
     just_promoted,
     loading,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.unit.cli.double import Api, Shell, body_of
-from tests.unit.cli.test_explain import (
+from tests.unit.cli.situations import (
     adopted,
     at_a_pause,
     first_revision_cannot_load,

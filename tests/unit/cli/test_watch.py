@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from tests.unit.cli.double import Api, Shell, body_of
-from tests.unit.cli.test_explain import (
+from tests.unit.cli.situations import (
     adopted,
     first_revision_loads,
     judged_at_the_last_weight,
@@ -20,12 +20,11 @@ from tests.unit.cli.test_explain import (
     nothing_yet,
     promoting,
     rolled_back,
-    serving,
     stepping,
     withdrawing,
     without_metrics,
 )
-from tests.unit.rollout.world import World
+from tests.unit.rollout.world import World, serving
 from tidegate.cli import polling, watch
 from tidegate.cli.evidence import Line, evidence_of
 from tidegate.cli.picture import BAR, bar, part_of_line, picture, steps
