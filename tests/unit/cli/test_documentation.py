@@ -1,6 +1,7 @@
 """docs/cli.md has every command and every option."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,9 @@ import typer.main
 
 from tidegate.cli.app import app
 
-PAGE = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
+PAGE_FILE = Path(__file__).parents[3] / "docs" / "cli.md"
+PAGE = PAGE_FILE.read_text()
 COMMANDS = {command.callback.__name__: command for command in app.registered_commands if command.callback}
-TOGETHER = "namespace", "context", "kubeconfig", "help"
 
 
 def test_every_command_is_documented() -> None:
@@ -29,3 +30,8 @@ def test_every_option_is_documented(name: str) -> None:
 def test_the_tables_of_exit_codes_are_those_of_the_program() -> None:
     codes = re.findall(r"^\| (\d) \|", PAGE, re.MULTILINE)
     assert codes == ["0", "1", "2", "3", "4"] * 2
+
+
+def test_the_program_is_a_plugin_of_kubectl_as_well() -> None:
+    scripts = tomllib.loads((PAGE_FILE.parents[1] / "pyproject.toml").read_text())["project"]["scripts"]
+    assert scripts["kubectl-tidegate"] == scripts["tidegate"] == "tidegate.cli:main"
