@@ -81,8 +81,8 @@ def page(runs: Sequence[Result]) -> str:
 
 
 def _figure(runs: Sequence[Result], figure: Callable[[Result], float]) -> str:
-    values = [figure(run) for run in runs]
-    return f"{statistics.median(values):,.0f} ({', '.join(f'{value:,.0f}' for value in values)})"
+    values = [round(figure(run)) for run in runs]
+    return f"{statistics.median(values):,.0f} ({', '.join(f'{value:,}' for value in values)})"
 
 
 def _kept(runs: Sequence[Result], target: Target) -> str:
