@@ -78,6 +78,10 @@ HOLDS: dict[str, Advice] = {
     "MetricsUnavailable": Advice(_GOES_ON, "see to Prometheus: the first word of the message says what fails"),
     "NoMetrics": Advice(_GOES_ON, "let Prometheus scrape the gateway's proxies"),
     "GatewayNotSupported": READY["GatewayNotSupported"],
+    "SchemaUnknown": Advice(
+        "it goes on once both servers have told what they take and give",
+        "let the operator's pods reach those of the model at port 8000: a NetworkPolicy may stand between them",
+    ),
     "NotYetCounted": Advice("the first interval at this weight is counted"),
     "NoTraffic": Advice(_GOES_ON, "send requests; check that the candidate answers"),
     "AboveLimit": Advice(
