@@ -88,6 +88,7 @@ class WorkQueue:
         self._workers = [
             asyncio.create_task(self._work(), name=f"reconcile worker {number}") for number in range(self._worker_count)
         ]
+        self._show_depth()
 
     def add(self, key: Key) -> None:
         """Have `key` reconciled as soon as a worker is free; once more if it is being reconciled now."""
@@ -143,8 +144,12 @@ class WorkQueue:
 
     def _offer(self, key: Key) -> None:
         self._ready.append(key)
-        self._metrics.queue_depth.set(len(self._ready))
+        self._show_depth()
         self._wakeup.release()
+
+    def _show_depth(self) -> None:
+        """Nothing waits for the workers of a replica that has none: it only stands by."""
+        self._metrics.queue_depth.set(len(self._ready) if self._workers else 0)
 
     def _fire(self, key: Key) -> None:
         self._timers.pop(key, None)
@@ -159,7 +164,7 @@ class WorkQueue:
 
     def _take(self) -> Key:
         key = self._ready.popleft()
-        self._metrics.queue_depth.set(len(self._ready))
+        self._show_depth()
         self._metrics.queue_latency_seconds.observe(self._loop.time() - self._due_since.pop(key))
         # This run knows everything a pending wake-up could tell it, and gives the next one itself.
         if (timer := self._timers.pop(key, None)) is not None:

@@ -298,3 +298,19 @@ def test_backoff_doubles_to_a_cap_and_half_of_it_is_chance(failures: int) -> Non
     whole = min(FIRST_BACKOFF_SECONDS * 2 ** min(failures - 1, 20), LONGEST_BACKOFF_SECONDS)
     assert backoff(failures, lambda: 0.0) == pytest.approx(whole / 2)
     assert backoff(failures, lambda: 1.0) == pytest.approx(whole)
+
+
+def test_what_comes_to_a_replica_that_stands_by_waits_for_no_worker_of_its_own(run: Any) -> None:
+    async def scenario() -> None:
+        metrics, recorder = Metrics(), Recorder()
+        queue = WorkQueue(recorder, metrics)
+        for key in (A, B):
+            queue.add(key)
+        assert metrics.registry.get_sample_value("tidegate_queue_depth") == 0
+        queue.start()
+        assert metrics.registry.get_sample_value("tidegate_queue_depth") == 2
+        await asyncio.sleep(1)
+        assert metrics.registry.get_sample_value("tidegate_queue_depth") == 0
+        assert recorder.calls.keys() == {A, B}
+
+    run(scenario())
