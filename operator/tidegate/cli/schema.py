@@ -130,7 +130,7 @@ def _object_form(value: dict[str, Any], schema: Schema, path: Path) -> Iterator[
             yield from _form(inner, others, (*path, Key(name)))
         elif not free:
             meant = get_close_matches(str(name), fields, n=1)
-            hint = f"did you mean {meant[0]}?" if meant else f"expected one of {', '.join(fields)}"
+            hint = f"did you mean {meant[0]}?" if meant else f"expected one of {', '.join(fields) or 'none'}"
             yield Problem((*path, name), f"there is no such field; {hint}")
 
 

@@ -124,3 +124,11 @@ def test_status_has_neither_defaults_nor_rules() -> None:
     assert "default" not in str(schema)
     assert VALIDATIONS not in str(schema)
     assert schema["properties"]["inner"]["properties"]["a"]["maximum"] == 9
+
+
+class Nothing(ApiModel):
+    """An object without fields."""
+
+
+def test_an_object_without_fields_is_written_as_the_api_server_publishes_it() -> None:
+    assert converted(Nothing | None) == {"type": "object", "description": "An object without fields."}
