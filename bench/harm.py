@@ -20,7 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.harm_page import Result, page
+from bench.harm_page import COLUMNS, Result, by_case, page
 from lab.load import Failure, Record
 from lab.progress import Reporter
 from lab.trial import Cluster, Models, Served, prepare_cluster
@@ -139,13 +139,9 @@ def models_of(cases: Sequence[Case]) -> tuple[Models, dict[str, tuple[str, str]]
 def table_of(results: Sequence[Result]) -> Table:
     """Every case with the outcomes and the medians of its runs."""
     title = f"{RATE:.0f} requests/s, medians over runs"
-    table = Table("case", "outcomes", "seconds", "requests", "failed", "beyond stable's rate", "gave up", title=title)
-    for name in dict.fromkeys(result.case for result in results):
-        runs = [result for result in results if result.case == name]
-        outcomes = [result.outcome for result in runs]
-        told = ", ".join(f"{outcomes.count(outcome)} {outcome}" for outcome in dict.fromkeys(outcomes))
-        figures = ("seconds", "requests", "failed", "beyond", "waiting")
-        table.add_row(name, told, *(f"{statistics.median(getattr(run, key) for run in runs):.0f}" for key in figures))
+    table = Table("case", "outcomes", *(name for name, _ in COLUMNS), title=title)
+    for case, told, runs in by_case(results):
+        table.add_row(case, told, *(f"{statistics.median(map(figure, runs)):.0f}" for _, figure in COLUMNS))
     return table
 
 

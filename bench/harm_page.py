@@ -1,7 +1,7 @@
 """What bad candidates cost on the lab, as a page of the documentation."""
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -67,14 +67,18 @@ promotion. [bench-judge.md](bench-judge.md) has thousands of such rollouts, simu
 """
 
 
-def page(runs: Sequence[Result]) -> str:
-    """Markdown with a row per case, and whether each target was kept."""
-    cases = list(dict.fromkeys(run.case for run in runs))
-    lines = [HEAD, f"| case | outcome | {' | '.join(name for name, _ in COLUMNS)} |", "|---" * (len(COLUMNS) + 2) + "|"]
-    for case in cases:
+def by_case(runs: Sequence[Result]) -> Iterator[tuple[str, str, list[Result]]]:
+    """Each case with its outcomes, counted, and its runs."""
+    for case in dict.fromkeys(run.case for run in runs):
         mine = [run for run in runs if run.case == case]
         outcomes = [run.outcome for run in mine]
-        told = ", ".join(f"{outcomes.count(outcome)} {outcome}" for outcome in dict.fromkeys(outcomes))
+        yield case, ", ".join(f"{outcomes.count(outcome)} {outcome}" for outcome in dict.fromkeys(outcomes)), mine
+
+
+def page(runs: Sequence[Result]) -> str:
+    """Markdown with a row per case, and whether each target was kept."""
+    lines = [HEAD, f"| case | outcome | {' | '.join(name for name, _ in COLUMNS)} |", "|---" * (len(COLUMNS) + 2) + "|"]
+    for case, told, mine in by_case(runs):
         lines.append(f"| {case} | {told} | {' | '.join(_figure(mine, figure) for _, figure in COLUMNS)} |")
     found = [_kept([run for run in runs if run.case == target.case], target) for target in TARGETS]
     return "\n".join([*lines, "", *filter(None, found)]) + "\n"

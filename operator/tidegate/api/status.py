@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tidegate.api.base import LIST_ATOMIC, list_map
+from tidegate.api.names import Letter
 from tidegate.api.status_rollout import AfterPromotion, Hold, Promotion, RolloutStatus, Withdrawal
 from tidegate.api.status_types import (
     Condition,
@@ -72,6 +73,10 @@ class Slots(StatusModel):
 
     b: Slot = Field(default_factory=Slot)
     """Second backend of the route, Service NAME-b."""
+
+    def of(self, letter: Letter) -> Slot:
+        """The slot of that letter."""
+        return self.a if letter == "a" else self.b
 
 
 class RevisionStatus(StatusModel):

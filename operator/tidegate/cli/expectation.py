@@ -60,7 +60,5 @@ def _simulated(spec: ModelDeploymentSpec, traffic: Traffic, candidate: float) ->
     situation = Situation(
         rps=traffic.rps, error_rate=traffic.error_rate, candidate_error_rate=candidate, replicas=spec.replicas
     )
-    kept = [step for step in spec.rollout.steps if any((step.weight, step.ramp, step.pause))]
-    rollout = spec.rollout.model_copy(update={"steps": kept})
-    policy = Policy(rollout=rollout, timeout_seconds=float(spec.traffic.timeout_seconds))
+    policy = Policy(rollout=spec.rollout, timeout_seconds=float(spec.traffic.timeout_seconds))
     return simulate(situation, policy, runs=RUNS, seed=SEED)

@@ -10,8 +10,7 @@ from tidegate.cli.cluster import Cluster
 from tidegate.cli.errors import CommandError
 from tidegate.cli.options import Name, on_cluster
 from tidegate.cli.text import columns
-from tidegate.cli.view import entry, parse
-from tidegate.rollout.traffic import percent
+from tidegate.cli.view import entry, parse, part
 
 NOTHING = "-"
 
@@ -32,8 +31,7 @@ def decisions(status: ModelDeploymentStatus) -> str:
 
 def _head(decision: Decision) -> tuple[str, ...]:
     times = f"{decision.count} times" if decision.count > 1 else ""
-    weight = percent(decision.weight) if decision.weight else "0 %"
-    return (moment(decision.at), decision.verdict, decision.reason, decision.revision, weight, times)
+    return (moment(decision.at), decision.verdict, decision.reason, decision.revision, part(decision.weight), times)
 
 
 def rejections(found: Sequence[Rejection]) -> str:

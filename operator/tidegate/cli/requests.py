@@ -59,7 +59,7 @@ def effect(resource: Resource, verb: Verb) -> str:
 
 def _observed(resource: Resource) -> Observation:
     """What the rules about requests look at, as the status tells it."""
-    slots: dict[str, str | None] = {letter: getattr(resource.status.slots, letter).revision for letter in LETTERS}
+    slots: dict[str, str | None] = {letter: resource.status.slots.of(letter).revision for letter in LETTERS}
     found = {letter: entry(resource.status, slots[letter]) for letter in LETTERS}
     return Observation(
         endpoints={letter: about.ready_replicas if about else 0 for letter, about in found.items()}, selected=slots

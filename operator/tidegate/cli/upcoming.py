@@ -9,8 +9,8 @@ from tidegate.judge.text import duration
 from tidegate.rollout.measuring import judged_now, next_due
 from tidegate.rollout.resource import Resource
 from tidegate.rollout.steps import last_weight_step, step_name
+from tidegate.rollout.traffic import request_seconds
 
-DRAIN_MARGIN_SECONDS = 10
 PROMOTED = "All weights are behind it: it is promoted once nothing is missing"
 
 
@@ -95,7 +95,7 @@ def _promoting(resource: Resource, rollout: RolloutStatus, now: datetime) -> lis
 def _withdrawing(resource: Resource, rollout: RolloutStatus, now: datetime) -> list[str]:
     if weight(resource.status, rollout.revision) > 0:
         return []
-    seconds = resource.spec.traffic.timeout_seconds + DRAIN_MARGIN_SECONDS
+    seconds = request_seconds(resource.spec).total_seconds()
     return [f"Its pods go once no request can be under way, {duration(seconds)} after its weight is 0 in force"]
 
 

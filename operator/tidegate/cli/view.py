@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tidegate.api.names import LETTERS
+from tidegate.api.names import LETTERS, REQUEST_VERBS, annotation
 from tidegate.api.status import ModelDeploymentStatus, RevisionStatus, RolloutStatus
 from tidegate.api.status_types import Condition
 from tidegate.cli.errors import CommandError
@@ -70,8 +70,8 @@ def current(resource: Resource) -> bool:
     requests, annotations = resource.status.requests, resource.annotations
     waiting = (
         verb
-        for verb in type(requests).model_fields
-        if (value := annotations.get(f"tidegate.dev/{verb}")) is not None and value != getattr(requests, verb)
+        for verb in REQUEST_VERBS
+        if (value := annotations.get(annotation(verb))) is not None and value != getattr(requests, verb)
     )
     return resource.status.observed_generation == resource.generation and next(waiting, None) is None
 
@@ -83,7 +83,7 @@ def entry(status: ModelDeploymentStatus, revision: str | None) -> RevisionStatus
 
 def weight(status: ModelDeploymentStatus, revision: str | None) -> int:
     """Weight of a revision in the route, parts per million."""
-    slots = (getattr(status.slots, letter) for letter in LETTERS)
+    slots = (status.slots.of(letter) for letter in LETTERS)
     return next((slot.weight for slot in slots if revision is not None and slot.revision == revision), 0)
 
 
@@ -95,8 +95,12 @@ def pods(status: ModelDeploymentStatus, revision: str | None) -> str:
 
 def share(status: ModelDeploymentStatus, revision: str | None) -> str:
     """A revision's weight for people."""
-    found = weight(status, revision)
-    return percent(found) if found else "0 %"
+    return part(weight(status, revision))
+
+
+def part(parts: int) -> str:
+    """A weight in parts per million for people."""
+    return percent(parts) if parts else "0 %"
 
 
 def waits_for(resource: Resource) -> str:

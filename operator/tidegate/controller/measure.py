@@ -1,9 +1,7 @@
 """Ask Prometheus what happened since the last counted interval, when one is over."""
 
 import math
-from collections.abc import Sequence
 from datetime import datetime
-from itertools import chain
 from typing import Protocol
 
 from tidegate.api.names import LETTERS, Letter
@@ -20,7 +18,6 @@ from tidegate.judge.grid import (
     complete_cells,
     first_boundary,
     interval_length,
-    next_scrape,
 )
 from tidegate.judge.queries import QueryResult, UserQuery, read_answer
 from tidegate.judge.rules import Metric
@@ -35,7 +32,6 @@ from tidegate.judge.samples import (
 )
 from tidegate.judge.strata import Counts, pooled
 from tidegate.rollout.measuring import (
-    RISE_LEAD_SECONDS,
     SETTLE_SECONDS,
     Judged,
     Measurement,
@@ -46,6 +42,7 @@ from tidegate.rollout.measuring import (
     judged_until,
     latency_edge,
     next_due,
+    rise_from,
 )
 from tidegate.rollout.observation import Observation
 from tidegate.rollout.queries import fill_in
@@ -116,7 +113,7 @@ class Measurer:
         presence = [item for item in series if item.labels["__name__"] == profile.presence]
         backend = profile.backend(owner.namespace, owner.name, letter)
         proxies = group_by_proxy(presence, slot_series(profile, series, backend), SlotSeries())
-        slot = resource.status.slots.a if letter == "a" else resource.status.slots.b
+        slot = resource.status.slots.of(letter)
         found = stands_still(proxies, slot.in_force_since.timestamp() if slot.in_force_since else evaluation)
         return {} if found is None else {letter: found}
 
@@ -132,15 +129,15 @@ class Measurer:
             longest = interval_length(length, [successful(up) for proxy in proxies for up in proxy.up])
             # In whole milliseconds, as it is recorded: the next pass must see the very same cells.
             length = math.ceil(longest * 1000) / 1000
-        scrapes = [scrape_times([proxy]) for proxy in proxies]
+        scrapes, all_scrapes = [scrape_times([proxy]) for proxy in proxies], scrape_times(proxies)
         counts_from = counted_from(judged, since, resource.spec.traffic.timeout_seconds)
         known = begins = cells_from(judged, counts_from)
         if begins is None and evaluation >= counts_from + length:
             begins = first_boundary(scrapes, counts_from, length)
         cells: tuple[Cell, ...] = ()
         if begins is not None:
-            cells = complete_cells(Grid(begins, length, counts_from), start, evaluation, chain(*scrapes))
-        trouble = why_not_scraped(chain(*scrapes), evaluation, length)
+            cells = complete_cells(Grid(begins, length, counts_from), start, evaluation, all_scrapes)
+        trouble = why_not_scraped(all_scrapes, evaluation, length)
         if not cells and trouble is None:
             trouble = why_not_over(max(start, begins or counts_from), evaluation, length)
         if trouble is None and not cells and known is not None:
@@ -148,7 +145,7 @@ class Measurer:
         return Measurement(
             cell_seconds=length,
             cells_from=None if begins is None else round(begins * 1000),
-            rise_from=_rise_from(scrapes, evaluation, length),
+            rise_from=rise_from(scrapes, evaluation + SETTLE_SECONDS, length),
             cells=tuple((cell, count_cell(proxies, cell)) for cell in cells),
             trouble=trouble,
             queries=await self._queries(resource, judged, evaluation) if trouble or cells else (),
@@ -197,13 +194,6 @@ class Measurer:
         except MetricsUnavailable as error:
             answer = {"status": "error", "errorType": error.reason, "error": error.message}
         return read_answer(bounds, answer, time)
-
-
-def _rise_from(scrapes: Sequence[Sequence[float]], evaluation: float, length: float) -> int | None:
-    """When to write a higher weight; no later than a cell's length from now."""
-    soonest = evaluation + SETTLE_SECONDS + RISE_LEAD_SECONDS
-    scrape = next_scrape(scrapes, soonest)
-    return None if scrape is None or scrape > soonest + length else math.floor((scrape - RISE_LEAD_SECONDS) * 1000)
 
 
 def _stable_created(resource: Resource) -> float:

@@ -95,7 +95,7 @@ class Draft:
 
     def slot(self, letter: Letter) -> Slot:
         """Status of one slot."""
-        return self.status.slots.a if letter == "a" else self.status.slots.b
+        return self.status.slots.of(letter)
 
     def letter_of(self, revision: str | None) -> Letter | None:
         """Slot that holds `revision`."""

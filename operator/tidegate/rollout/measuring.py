@@ -1,6 +1,7 @@
 """What is measured, and when: the cells of the present weight, and what the metrics said of them."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -8,7 +9,7 @@ from typing import Any, Protocol
 from tidegate.api.spec import Analysis, Rollout
 from tidegate.api.status import ModelDeploymentStatus
 from tidegate.judge.counts import CellCounts, Uncountable
-from tidegate.judge.grid import Cell, Grid
+from tidegate.judge.grid import Cell, Grid, next_scrape
 from tidegate.judge.queries import QueryResult
 from tidegate.judge.rules import Latency, Metric, Rules
 from tidegate.judge.strata import Counts
@@ -152,3 +153,20 @@ def next_due(judged: Judged, since: float, timeout_seconds: int) -> float:
     grid = Grid(cells_from(judged, counts_from) or counts_from, length, counts_from)
     index = grid.index_at_or_after(max(judged_until(judged, since), grid.origin))
     return grid.boundary(index + 1) + SETTLE_SECONDS
+
+
+def rise_from(scrapes: Sequence[Sequence[float]], now: float, length: float) -> int | None:
+    """When to write a higher weight, Unix time in milliseconds; no later than a cell's length from the soonest moment.
+
+    Parameters
+    ----------
+    scrapes
+        Per proxy the times of its successful scrapes, ascending.
+    now, length
+        Unix seconds; seconds of a cell.
+    """
+    soonest = now + RISE_LEAD_SECONDS
+    scrape = next_scrape(scrapes, soonest)
+    if scrape is None or scrape > soonest + length:
+        return None
+    return math.floor(round((scrape - RISE_LEAD_SECONDS) * 1000, 3))

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from tidegate.api.names import LETTERS, Letter
 from tidegate.api.spec import ModelDeploymentSpec
-from tidegate.api.status import ModelDeploymentStatus, Slot
+from tidegate.api.status import ModelDeploymentStatus
 from tidegate.judge.pace import Pace
 from tidegate.rollout.capacity import ENTRY, WHOLE, next_weight, share
 from tidegate.rollout.draft import Draft
@@ -160,8 +160,8 @@ def slot_to_be_drained(spec: ModelDeploymentSpec, status: ModelDeploymentStatus,
     )
     kept_until = status.keep_previous_until
     expired = status.previous if kept_until is not None and kept_until <= now else None
-    slots: dict[Letter, Slot] = {"a": status.slots.a, "b": status.slots.b}
-    for letter, slot in slots.items():
+    for letter in LETTERS:
+        slot = status.slots.of(letter)
         if slot.revision is None or slot.revision not in (withdrawn, expired) or slot.weight != 0:
             continue
         if slot.in_force_since is not None and slot.in_force_since + request_seconds(spec) <= now:

@@ -1,6 +1,7 @@
 """Worlds in which a ModelDeployment stands in one way or another, each brought there by the planner."""
 
 from tests.unit.rollout.world import World, serving, spec_of
+from tidegate.api.names import Verb
 from tidegate.api.status import Held
 from tidegate.judge.counts import Uncountable
 from tidegate.rollout.observation import Pod
@@ -70,11 +71,15 @@ def at_a_pause(**pause: int) -> World:
     return world
 
 
-def paused_by_a_person() -> World:
-    world = stepping()
-    world.annotate("pause", f"{world.revision()}/anna")
+def asked(verb: Verb, world: World) -> World:
+    """Somebody asks for that about the revision the spec has."""
+    world.annotate(verb, f"{world.revision()}/anna")
     world.settle()
     return world
+
+
+def paused_by_a_person() -> World:
+    return asked("pause", stepping())
 
 
 def inconclusive() -> World:
@@ -95,16 +100,11 @@ def suspended() -> World:
 def promoting() -> World:
     world = stepping()
     world.ready_limit[world.revision()] = 1
-    world.annotate("promote", f"{world.revision()}/anna")
-    world.settle()
-    return world
+    return asked("promote", world)
 
 
 def withdrawing() -> World:
-    world = stepping()
-    world.annotate("abort", f"{world.revision()}/anna")
-    world.settle()
-    return world
+    return asked("abort", stepping())
 
 
 def rolled_back() -> World:

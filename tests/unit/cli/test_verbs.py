@@ -6,40 +6,13 @@ from collections.abc import Callable
 import pytest
 
 from tests.unit.cli.double import Api, Shell, body_of, forbidden
+from tests.unit.cli.situations import just_promoted, paused_by_a_person, rolled_back, stepping
 from tests.unit.rollout.world import World, serving, spec_of
 from tidegate.api.names import REQUEST_VERBS, Verb
 from tidegate.cli import polling
 from tidegate.clients.transport import Document, Request
 
 STAMP = r"[^/\s]+-\d{8}T\d{6}Z"
-
-
-def stepping() -> World:
-    world = serving()
-    candidate = world.apply(spec_of("2"))
-    world.run_until(lambda world: world.weight_of(candidate) == 50_000)
-    return world
-
-
-def paused() -> World:
-    world = stepping()
-    world.annotate("pause", f"{world.revision()}/before")
-    world.settle()
-    return world
-
-
-def rejected() -> World:
-    world = stepping()
-    world.annotate("abort", f"{world.revision()}/before")
-    world.run_until(lambda world: world.status.rollout is None)
-    return world
-
-
-def promoted() -> World:
-    world = stepping()
-    second = world.revision()
-    world.run_until(lambda world: world.status.stable == second)
-    return world
 
 
 class Operator:
@@ -97,9 +70,9 @@ Start = Callable[[World], Operator]
         ("promote", stepping, "candidate", "Promoting: .* promoted by request"),
         ("abort", stepping, "candidate", "RolledBack: .* aborted by request"),
         ("pause", stepping, "candidate", "Paused: .* stays where it is, by request"),
-        ("resume", paused, "candidate", "Resumed: .* goes on, by request"),
-        ("retry", rejected, "desired", "Retrying: .* gets another try, by request"),
-        ("undo", promoted, "stable", "Undoing: .* undone by request"),
+        ("resume", paused_by_a_person, "candidate", "Resumed: .* goes on, by request"),
+        ("retry", rolled_back, "desired", "Retrying: .* gets another try, by request"),
+        ("undo", just_promoted, "stable", "Undoing: .* undone by request"),
     ],
 )
 def test_a_request_names_the_right_revision_and_says_what_came_of_it(
@@ -118,8 +91,8 @@ def test_a_request_names_the_right_revision_and_says_what_came_of_it(
     ("verb", "situation", "told"),
     [
         ("promote", serving, "no rollout is under way, so there is nothing to promote"),
-        ("abort", rejected, "no rollout is under way, so there is nothing to abort"),
-        ("pause", paused, "is paused already, by request"),
+        ("abort", rolled_back, "no rollout is under way, so there is nothing to abort"),
+        ("pause", paused_by_a_person, "is paused already, by request"),
         ("resume", stepping, "is not paused"),
         ("retry", stepping, "was not taken back, so there is nothing to retry"),
         ("undo", serving, "no previous revision is kept any more"),

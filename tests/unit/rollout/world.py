@@ -11,14 +11,13 @@ from tidegate.api.spec import ModelDeploymentSpec
 from tidegate.api.status import ModelDeploymentStatus
 from tidegate.judge import Counts, Stratum
 from tidegate.judge.counts import CellCounts, Problem, Uncountable
-from tidegate.judge.grid import Cell, Grid, first_boundary, next_scrape
+from tidegate.judge.grid import Cell, Grid, first_boundary
 from tidegate.judge.queries import QueryResult
 from tidegate.judge.rules import Metric
 from tidegate.manifests.children import children
 from tidegate.manifests.metadata import Owner
 from tidegate.rollout import Event, Resource, plan
 from tidegate.rollout.measuring import (
-    RISE_LEAD_SECONDS,
     SETTLE_SECONDS,
     Measurement,
     cell_seconds,
@@ -27,6 +26,7 @@ from tidegate.rollout.measuring import (
     judged_now,
     judged_until,
     next_due,
+    rise_from,
 )
 from tidegate.rollout.observation import Observation, Pod, Route
 from tidegate.rollout.steps.schema import revisions_to_ask
@@ -223,20 +223,19 @@ class World:
         return Measurement(
             cell_seconds=length,
             cells_from=round(begins * 1000),
-            rise_from=self._rise_from(),
+            rise_from=self._rise_from(length),
             cells=tuple(cells),
             queries=self.queries if cells else (),
             metrics=self.told,
             latency_edge=edge,
         )
 
-    def _rise_from(self) -> int | None:
+    def _rise_from(self, length: float) -> int | None:
         if self.scraped_at is None:
             return None
-        moment = self.now.timestamp() + RISE_LEAD_SECONDS
-        last = self.scraped_at + SCRAPE_SECONDS * math.floor((self.now.timestamp() - self.scraped_at) / SCRAPE_SECONDS)
-        scrape = next_scrape([[last - SCRAPE_SECONDS, last]], moment)
-        return None if scrape is None else round((scrape - RISE_LEAD_SECONDS) * 1000)
+        now = self.now.timestamp()
+        last = self.scraped_at + SCRAPE_SECONDS * math.floor((now - self.scraped_at) / SCRAPE_SECONDS)
+        return rise_from([[last - SCRAPE_SECONDS, last]], now, length)
 
     def _first_boundary(self, counts_from: float, length: float) -> float:
         if self.scraped_at is None:

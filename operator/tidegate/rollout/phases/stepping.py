@@ -6,7 +6,6 @@ from tidegate.judge.verdict import Kind
 from tidegate.rollout.capacity import ENTRY, candidate_size
 from tidegate.rollout.draft import Draft
 from tidegate.rollout.gateway import hold_unjudged, why_not_judged
-from tidegate.rollout.holding import hold_while
 from tidegate.rollout.judging import gate, outcome, time_is_up
 from tidegate.rollout.pacing import first_paced_weight, paced
 from tidegate.rollout.phases.loading import failed
@@ -15,7 +14,6 @@ from tidegate.rollout.phases.withdrawing import withdraw
 from tidegate.rollout.steps import held_weight, last_weight_step, progress, ramps
 from tidegate.rollout.steps.base import Progress
 from tidegate.rollout.steps.pause import resume_request
-from tidegate.rollout.steps.schema import UNKNOWN
 from tidegate.rollout.traffic import allowed_weight, candidate_weight, lacks_room, move_towards, percent
 
 
@@ -114,7 +112,6 @@ def _finish_step(draft: Draft, in_force: bool) -> None:
         withdraw(draft, step.reason, step.message, reject=True)
         return
     rollout.paused = step.reason == "Paused"
-    hold_while(draft, rollout, UNKNOWN, step.message if step.reason == UNKNOWN else "")
     missing = gate(draft) or (None if step.done else _kept_low(draft) or step)
     if missing is not None:
         rollout.message = missing.message

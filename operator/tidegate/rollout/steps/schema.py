@@ -1,8 +1,9 @@
 """Step `schema`: the candidate takes what clients send to stable, and gives what they read; asked of both servers."""
 
-from tidegate.api.names import Letter
+from tidegate.api.names import LETTERS, Letter
 from tidegate.api.status import ModelDeploymentStatus
 from tidegate.rollout.draft import Draft
+from tidegate.rollout.holding import hold_while
 from tidegate.rollout.steps.base import Progress
 from tidegate.runtimes.signature import Signature, differences
 
@@ -18,25 +19,23 @@ def revisions_to_ask(status: ModelDeploymentStatus) -> dict[str, Letter]:
         return {}
     if rollout.plan.steps[rollout.step].schema_check is None:
         return {}
-    slots: dict[Letter, str | None] = {"a": status.slots.a.revision, "b": status.slots.b.revision}
-    return {
-        revision: letter
-        for letter, revision in slots.items()
-        if revision is not None and revision in (status.stable, rollout.revision)
-    }
+    asked = (status.stable, rollout.revision)
+    slots = {status.slots.of(letter).revision: letter for letter in LETTERS}
+    return {revision: letter for revision, letter in slots.items() if revision is not None and revision in asked}
 
 
 def schema_progress(draft: Draft) -> Progress:
     """Done once both servers said what they take and give, and no client of stable's would miss anything."""
     rollout = draft.status.rollout
     assert rollout is not None
-    found = {
-        name: draft.seen.signatures.get(name or "", "not asked yet") for name in (draft.status.stable, rollout.revision)
-    }
-    for name, signature in found.items():
-        if not isinstance(signature, Signature):
-            draft.wake_in(RETRY_SECONDS)
-            return Progress(False, UNKNOWN, f"what {name} takes and gives is not known: {signature}")
+    names = (draft.status.stable, rollout.revision)
+    found = {name: draft.seen.signatures.get(name or "", "not asked yet") for name in names}
+    unknown = {name: why for name, why in found.items() if not isinstance(why, Signature)}
+    trouble = next((f"what {name} takes and gives is not known: {why}" for name, why in unknown.items()), "")
+    hold_while(draft, rollout, UNKNOWN, trouble)
+    if trouble:
+        draft.wake_in(RETRY_SECONDS)
+        return Progress(False, UNKNOWN, trouble)
     stable, candidate = found.values()
     assert isinstance(stable, Signature)
     assert isinstance(candidate, Signature)
